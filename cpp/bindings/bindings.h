@@ -1,0 +1,11 @@
+// The binding functions that module.cpp calls, one a subject.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace softmargin {
+
+void bind_errors(pybind11::module_& m);
+void bind_config(pybind11::module_& m);
+
+}  // namespace softmargin

@@ -1,0 +1,8 @@
+// The extension module softmargin._core.
+#include "bindings.h"
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The compiled core of softmargin. Arguments are checked by the Python modules that call it.";
+  softmargin::bind_errors(m);
+  softmargin::bind_config(m);
+}

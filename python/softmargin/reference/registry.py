@@ -1,0 +1,81 @@
+"""How a formula becomes a loss of the reference: targets are read, its parameters picked, positive weights applied."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .targets import class_labels, distributions, real, signs
+
+Float = npt.NDArray[np.float64]
+Formula = Callable[..., tuple[Float, Float]]
+
+
+class Loss(Protocol):
+    """A loss: scores S (n, k) and targets y to the loss of each sample (n,) and dS = d loss / d S (n, k)."""
+
+    def __call__(
+        self,
+        S: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        margin: float = 1.0,
+        delta: float = 1.0,
+        positive_weight: npt.ArrayLike | None = None,
+    ) -> tuple[Float, Float]: ...
+
+
+LOSSES: dict[str, Loss] = {}
+TARGETS: dict[str, str] = {}  # name -> "classes", "signs" or "real": what y means to the loss
+
+READERS = {"labels": class_labels, "distributions": distributions, "signs": signs, "real": real}
+KINDS = {"labels": "classes", "distributions": "classes", "signs": "signs", "real": "real"}
+
+
+def loss(reads: str) -> Callable[[Formula], Formula]:
+    """Enter a formula into LOSSES under its own name.
+
+    The formula is called with S, the targets as `reads` says, and whichever of margin and delta it names. It gives dS
+    (n, k) with the loss of each sample (n,), or of each output (n, k) where every output stands alone: those are
+    summed, after positive_weight (k,) has multiplied the terms whose target is +1.
+    """
+
+    def register(formula: Formula) -> Formula:
+        parameters = inspect.signature(formula).parameters
+        wanted = [name for name in ("margin", "delta") if name in parameters]
+
+        def function(
+            S: npt.ArrayLike,
+            y: npt.ArrayLike,
+            *,
+            margin: float = 1.0,
+            delta: float = 1.0,
+            positive_weight: npt.ArrayLike | None = None,
+        ) -> tuple[Float, Float]:
+            S = np.asarray(S, dtype=np.float64)
+            t = READERS[reads](y, S.shape[1])
+            if len(t) != len(S):
+                raise ValueError(f"y: expected {len(S)} samples as in X, got {len(t)}")
+            given = {"margin": margin, "delta": delta}
+            value, dS = formula(S, t, **{name: given[name] for name in wanted})
+            if value.ndim == 1:
+                if positive_weight is not None:
+                    raise ValueError(
+                        f"positive_weight: expected None for '{formula.__name__}', whose outputs do not stand alone, "
+                        f"got {positive_weight}"
+                    )
+                return value, dS
+            if positive_weight is not None:
+                weight = np.where(t == 1.0, np.asarray(positive_weight, dtype=np.float64), 1.0)
+                value, dS = weight * value, weight * dS
+            return value.sum(axis=1), dS
+
+        function.__name__, function.__doc__ = formula.__name__, formula.__doc__
+        LOSSES[formula.__name__], TARGETS[formula.__name__] = function, KINDS[reads]
+        return formula
+
+    return register

@@ -68,8 +68,8 @@ def loss_and_grad(
     Raises
     ------
     ValueError
-        ``loss: expected one of 'softmax', ..., got 'hing'``, and likewise for a penalty, and for a y that the loss cannot
-        read.
+        ``loss: expected one of 'softmax', ..., got 'hing'``; likewise for a penalty, and for a y that the
+        loss cannot read.
 
     Examples
     --------

@@ -187,8 +187,8 @@ def rule_and_options(optimizer: Any) -> tuple[str, dict[str, Any]]:
 
 
 def learning_rate(lr: Any, options: dict[str, Any], step: int) -> dict[str, Any]:
-    """Return {"lr": the rate of this step}, or {} where neither lr nor the options have one and the rule's default
-    holds.""" if lr is None:
+    """Return {"lr": the rate of this step}, or {} where the rule's default holds."""
+    if lr is None:
         return {"lr": options["lr"]} if "lr" in options else {}
     if callable(lr):
         return {"lr": lr(step)}

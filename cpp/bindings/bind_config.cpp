@@ -73,6 +73,7 @@ void bind_config(py::module_& m) {
   m.def("set_simd_level", &set_level, py::arg("name"));
   m.def("build_info", &build_info);
   m.def("_cgroup_cpus", &cgroup_cpus, py::arg("mount"), py::arg("membership"));
+  m.def("_set_fork_handler", &set_fork_handler, py::arg("enabled"));
   m.def("_throw_in_parallel", &throw_in_parallel, py::arg("rank"), py::arg("num_threads"), py::arg("kind"),
         py::arg("in_phase") = true, py::call_guard<py::gil_scoped_release>());
   default_threads();  // has the runtime say its number before a caller limits it

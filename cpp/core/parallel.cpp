@@ -58,12 +58,17 @@ bool failed(const Region* region, int64_t phase) {
 
 namespace {
 
+std::atomic<bool> fork_handler{true};
+
 // A forked child has none of the runtime's threads, but libgomp still waits for them. Let go of the pool before the
 // fork: parent and child each start a new one when they next need it.
 void survive_forks() {
 #if defined(_OPENMP) && !defined(_WIN32)
   static std::once_flag once;
-  std::call_once(once, [] { pthread_atfork([] { omp_pause_resource_all(omp_pause_hard); }, nullptr, nullptr); });
+  const auto prepare = [] {
+    if (fork_handler.load()) omp_pause_resource_all(omp_pause_hard);
+  };
+  std::call_once(once, [prepare] { pthread_atfork(prepare, nullptr, nullptr); });
 #endif
 }
 
@@ -195,6 +200,8 @@ std::string default_threads_reason() {
 }
 
 void set_default_threads(int n) { chosen_threads.store(n); }
+
+void set_fork_handler(bool enabled) { detail::fork_handler.store(enabled); }
 
 OpenMPInfo openmp_info() {
 #if defined(_OPENMP)

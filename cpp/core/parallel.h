@@ -21,6 +21,9 @@ void set_default_threads(int n);
 // mount is usually /sys/fs/cgroup, membership /proc/self/cgroup.
 int cgroup_cpus(const std::string& mount, const std::string& membership);
 
+// Whether a fork first lets go of the runtime's threads (it does; the tests turn it off to see that it matters).
+void set_fork_handler(bool enabled);
+
 struct OpenMPInfo {
   int date;             // _OPENMP, 0 if built without
   std::string library;  // the path of the runtime that is loaded

@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
+
 import softmargin as sm
 from softmargin import _core
-from threadpoolctl import threadpool_limits
 
 OPENMP = sm.build_info()["openmp"] > 0
 needs_openmp = pytest.mark.skipif(not OPENMP, reason="built without OpenMP: always one thread")
@@ -31,7 +32,9 @@ def in_new_process(code, **variables):
     """Run `code` after `import softmargin as sm`, with these environment variables, and return what it prints."""
     environment = {k: v for k, v in os.environ.items() if k not in {"OMP_NUM_THREADS", "SOFTMARGIN_SIMD"}}
     command = [sys.executable, "-W", "error", "-c", f"import softmargin as sm\n{code}"]
-    done = subprocess.run(command, env=environment | variables, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, check=False, env=environment | variables, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -95,7 +95,7 @@ def includes(path, core):
             continue
         for base in (path.parent, core.parent):
             target = (base / name).resolve()
-            if target.is_relative_to(core):
+            if target.is_file() and target.is_relative_to(core):
                 yield target.relative_to(core), name
                 break
         else:

@@ -7,5 +7,9 @@ namespace softmargin {
 
 void bind_errors(pybind11::module_& m);
 void bind_config(pybind11::module_& m);
+void bind_registry(pybind11::module_& m);
+void bind_matrix(pybind11::module_& m);
+void bind_objective(pybind11::module_& m);
+void bind_train(pybind11::module_& m);
 
 }  // namespace softmargin

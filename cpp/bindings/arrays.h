@@ -1,0 +1,80 @@
+// NumPy arrays as the plain views of the core, and the matrix and problem objects that keep them alive.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <string>
+
+#include "core/dispatch.h"
+#include "core/errors.h"
+#include "core/objective.h"
+#include "core/registry.h"
+
+namespace softmargin {
+
+namespace py = pybind11;
+
+template <class T>
+using Array = py::array_t<T, py::array::c_style>;
+
+// X: a view and the arrays behind it.
+struct Matrix {
+  MatrixView view;
+  double entries_per_row;
+  py::tuple arrays;
+};
+
+// The array as contiguous T of the given shape, never converted: the Python layer has done that. ndim 0: anything.
+template <class T>
+Array<T> checked(const char* name, const py::object& object, std::initializer_list<int64_t> shape) {
+  if (!py::isinstance<Array<T>>(object)) {
+    throw TypeError(std::string(name) + ": expected a C-contiguous array of " + py::str(py::dtype::of<T>()).cast<std::string>() + ", got " +
+                    py::repr(py::type::of(object)).cast<std::string>() +
+                    (py::hasattr(object, "dtype") ? " of " + py::str(object.attr("dtype")).cast<std::string>() : std::string()));
+  }
+  Array<T> array = object.cast<Array<T>>();
+  bool fits = array.ndim() == static_cast<py::ssize_t>(shape.size());
+  py::ssize_t axis = 0;
+  for (const int64_t length : shape) fits = fits && array.shape(axis++) == length;
+  if (!fits) {
+    std::string expected;
+    for (const int64_t length : shape) expected += (expected.empty() ? "" : ", ") + std::to_string(length);
+    throw ValueError(std::string(name) + ": expected shape (" + expected + "), got " + py::repr(object.attr("shape")).cast<std::string>());
+  }
+  return array;
+}
+
+// What a model is fitted to, with the arrays behind it. Values are kept in both types' views by the arrays of the dtype.
+class ProblemObject {
+ public:
+  ProblemObject(std::shared_ptr<Matrix> X, const py::object& y, const std::string& loss, int64_t n_outputs, double margin, double delta,
+                const py::object& sample_weight, const py::object& positive_weight, const std::string& dtype);
+
+  template <class T>
+  Problem<T> view() const;
+
+  bool is_float() const { return is_float_; }
+  const Matrix& X() const { return *X_; }
+  int64_t n_outputs() const { return n_outputs_; }
+  double total_weight() const { return total_weight_; }
+
+ private:
+  std::shared_ptr<Matrix> X_;
+  bool is_float_;
+  int loss_;
+  int64_t n_outputs_;
+  LossParameters parameters_;
+  py::object labels_, values_, sample_weight_, positive_weight_;  // arrays, or None
+  double total_weight_;
+};
+
+// None, or (name, (options, ...)).
+Penalty penalty_from(const py::object& penalty);
+Rule rule_from(const std::string& optimizer, const py::tuple& options);
+
+// Checks Python's signals; to be called without the GIL. Only Python's main thread has any to check.
+Poll signal_poll();
+
+}  // namespace softmargin

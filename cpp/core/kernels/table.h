@@ -1,0 +1,71 @@
+// The table of kernels: what one instruction set offers the rest of the core, by registry index.
+#pragma once
+
+#include "../losses/registry.h"
+#include "../layouts/registry.h"
+#include "../optimizers/registry.h"
+#include "../penalties/registry.h"
+#include "loss_tile.h"
+#include "moments.h"
+#include "scratch.h"
+#include "update.h"
+
+namespace softmargin {
+
+inline constexpr int kLayouts = Layouts::size;
+inline constexpr int kLosses = Losses::size;
+inline constexpr int kOptimizers = Optimizers::size;
+inline constexpr int kPenalties = Penalties::size;  // index kPenalties: no penalty
+
+// Rows whose gradients are summed in W's type before they go into double: ten tiles (at most 256).
+inline constexpr int kMaxSummedRows = 10 * kTileRows;
+
+template <class T>
+struct LayoutKernels {
+  int width;  // lanes of a panel of packed W
+  void (*scores)(const MatrixView&, const Rows&, const T* W, const T* b, int64_t n_outputs, T* S, const Scratch<T>&);
+  void (*gradient)(const MatrixView&, const Rows&, Features, const T* dS, int64_t n_outputs, T* dW, const Scratch<T>&, bool staged);
+  // Sums in double, for layouts where moving a T sum into double would cost more than the rows; else null.
+  void (*gradient_wide)(const MatrixView&, const Rows&, Features, const T* dS, int64_t n_outputs, double* dW, const Scratch<T>&, bool staged);
+};
+
+template <class T>
+using LossKernel = bool (*)(const Rows&, const LossData<T>&, int64_t n_outputs, T* S, T* targets, double* loss, double* db);
+
+template <class T>
+using UpdateKernel = bool (*)(T* w, const T* g, T* s0, T* s1, int64_t n, const double* constants, const double* penalty);
+
+template <class T>
+struct Kernels {
+  LayoutKernels<T> layout[kLayouts];
+  LossKernel<T> loss[kLosses];
+  UpdateKernel<T> update[kOptimizers][kPenalties + 1];
+  double (*penalty_terms[kPenalties + 1])(const T* w, int64_t n, const double* penalty, T* gradient);
+  void (*flush)(T* part, double* total, int64_t n);
+  void (*finish_gradient)(const Packing&, Features, const double* G, double scale, const double* mean,
+                          const double* inverse_deviation, const double* db, T* g);
+  void (*standardise_weights)(const Packing&, Features, const T* w, const double* mean, const double* inverse_deviation,
+                              T* effective, double* shift);
+};
+
+struct KernelTable {
+  Kernels<float> f32;
+  Kernels<double> f64;
+  void (*moments[kLayouts])(const MatrixView&, const Rows&, Features, const double* sample_weight, const Moments&);
+};
+
+extern const KernelTable table_baseline, table_avx2, table_avx512;
+
+namespace {
+
+template <class T>
+inline const Kernels<T>& kernels_of(const KernelTable& table) {
+  if constexpr (same<T, float>) {
+    return table.f32;
+  } else {
+    return table.f64;
+  }
+}
+
+}  // namespace
+}  // namespace softmargin

@@ -1,0 +1,137 @@
+// Compressed sparse rows: W packed feature by feature, so that an entry touches the weights of all outputs at once.
+//
+// Indices were checked when the matrix was built. A range of features is found by binary search in each row; in a matrix
+// with unsorted or repeated indices every entry is looked at, in order.
+#pragma once
+
+#include "dense.h"
+
+namespace softmargin {
+namespace {
+
+template <class V, class I>
+struct Csr {
+  static constexpr int width = 1;
+
+  static int64_t entry(const MatrixView& X, int64_t i) { return X.indptr32 ? X.indptr32[i] : X.indptr64[i]; }
+
+  struct Entries {
+    const V* values;
+    const I* indices;
+    int64_t count;
+  };
+
+  static Entries row(const MatrixView& X, int64_t i) {
+    const int64_t begin = entry(X, i);
+    return {static_cast<const V*>(X.data) + begin, static_cast<const I*>(X.indices) + begin, entry(X, i + 1) - begin};
+  }
+
+  static int64_t first_at_least(const Entries& e, int64_t j) {
+    int64_t low = 0, high = e.count;
+    while (low < high) {
+      const int64_t middle = low + (high - low) / 2;
+      if (static_cast<int64_t>(e.indices[middle]) < j) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  // f(feature, value) for the entries of a row among the features.
+  template <class F>
+  [[gnu::always_inline]] static void entries(const MatrixView& X, int64_t i, Features features, F&& f) {
+    const Entries e = row(X, i);
+    const bool all = features.begin == 0 && features.end >= X.n_features;
+    if (all || !X.sorted) {
+      for (int64_t p = 0; p < e.count; ++p) {
+        const int64_t j = static_cast<int64_t>(e.indices[p]);
+        if (all || (j >= features.begin && j < features.end)) f(j, e.values[p]);
+      }
+      return;
+    }
+    int64_t p = first_at_least(e, features.begin);
+    for (; p < e.count; ++p) {
+      const int64_t j = static_cast<int64_t>(e.indices[p]);
+      if (j >= features.end) break;
+      f(j, e.values[p]);
+    }
+  }
+
+  // One row against k outputs; k == 0: n_outputs is not known at compile time and `sum` lies in memory.
+  template <int k, class T>
+  static void score_row(const Entries& e, const T* W, int64_t n_outputs, T* sum) {
+    const int64_t outputs = k ? k : n_outputs;
+    T local[k ? k : 1];
+    T* s = k ? local : sum;
+    for (int64_t c = 0; c < outputs; ++c) s[c] = T(0);
+    for (int64_t p = 0; p < e.count; ++p) {
+      const T value = static_cast<T>(e.values[p]);
+      const T* w = W + static_cast<int64_t>(e.indices[p]) * outputs;
+#pragma omp simd
+      for (int64_t c = 0; c < outputs; ++c) s[c] += value * w[c];
+    }
+    if (k) {
+      for (int64_t c = 0; c < outputs; ++c) sum[c] = s[c];
+    }
+  }
+
+  template <class T>
+  static void scores(const MatrixView& X, const Rows& rows, const T* W, const T* b, int64_t n_outputs, T* S, const Scratch<T>& scratch) {
+    T* sum = static_cast<T*>(scratch.accumulators);
+    for (int64_t i = 0; i < kTileRows * n_outputs; ++i) S[i] = T(0);
+    for (int64_t r = 0; r < rows.count; ++r) {
+      const Entries e = row(X, row_index(rows, r));
+      switch (n_outputs) {
+        case 1: score_row<1>(e, W, n_outputs, sum); break;
+        case 2: score_row<2>(e, W, n_outputs, sum); break;
+        case 3: score_row<3>(e, W, n_outputs, sum); break;
+        case 4: score_row<4>(e, W, n_outputs, sum); break;
+        default: score_row<0>(e, W, n_outputs, sum);
+      }
+      for (int64_t c = 0; c < n_outputs; ++c) S[c * kTileRows + r] = sum[c] + b[c];
+    }
+  }
+
+  // dW (features only, from features.begin on) += dS' X, in A: T in a minibatch, double where many rows are summed.
+  template <class A, class T>
+  static void gradient(const MatrixView& X, const Rows& rows, Features features, const T* dS, int64_t n_outputs, A* dW,
+                       const Scratch<T>& scratch, bool) {
+    T* d = static_cast<T*>(scratch.accumulators);
+    for (int64_t r = 0; r < rows.count; ++r) {
+      for (int64_t c = 0; c < n_outputs; ++c) d[c] = dS[c * kTileRows + r];
+      entries(X, row_index(rows, r), features, [&](int64_t j, V x) {
+        A* g = dW + (j - features.begin) * n_outputs;
+        const T value = static_cast<T>(x);
+#pragma omp simd
+        for (int64_t c = 0; c < n_outputs; ++c) g[c] += static_cast<A>(value * d[c]);
+      });
+    }
+  }
+
+  // Repeated indices are one entry, their sum: found by looking at the whole row again, in unsorted matrices only.
+  template <class F>
+  static void each(const MatrixView& X, int64_t i, Features features, F&& f) {
+    if (X.sorted) {
+      entries(X, i, features, [&](int64_t j, V value) { f(j, static_cast<double>(value)); });
+      return;
+    }
+    const Entries e = row(X, i);
+    for (int64_t p = 0; p < e.count; ++p) {
+      const int64_t j = static_cast<int64_t>(e.indices[p]);
+      if (j < features.begin || j >= features.end) continue;
+      bool first = true;
+      double value = 0;
+      for (int64_t q = 0; q < e.count; ++q) {
+        if (e.indices[q] != e.indices[p]) continue;
+        first = first && q >= p;
+        value += static_cast<double>(e.values[q]);
+      }
+      if (first) f(j, value);
+    }
+  }
+};
+
+}  // namespace
+}  // namespace softmargin

@@ -1,0 +1,106 @@
+// Dense rows of float32, float64, float16 or uint8: read in place where the element is W's type, else converted tile by tile.
+//
+// A tile of converted rows is written to `staged` and read from L1 by the kernels. Where a whole row fits into `staged`,
+// the gradient kernel finds there what the score kernel has converted.
+#pragma once
+
+#include "../kernels/gradient.h"
+#include "../kernels/scores.h"
+#include "../math.h"
+#include "../packed.h"
+#include "half.h"
+
+namespace softmargin {
+namespace {
+
+template <class A, class B>
+inline constexpr bool same = false;
+template <class A>
+inline constexpr bool same<A, A> = true;
+
+template <class E, class T>
+inline void convert(const E* in, int64_t n, T* out) {
+  if constexpr (same<E, Half>) {
+    widen_row(in, n, out);
+  } else {
+    for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(in[i]);
+  }
+}
+
+inline int64_t row_index(const Rows& rows, int64_t i) { return rows.order ? rows.order[rows.first + i] : rows.first + i; }
+
+template <class E>
+struct Dense {
+  static constexpr int width = kPanel;
+
+  static const E* row(const MatrixView& X, int64_t i) {
+    return reinterpret_cast<const E*>(static_cast<const char*>(X.data) + i * X.row_stride);
+  }
+
+  // x [rows.count]: pointers to features [j, j + n) of each row as T, zeros up to a whole panel.
+  template <class T>
+  static void read(const MatrixView& X, const Rows& rows, int64_t j, int64_t n, const Scratch<T>& scratch, bool staged, const T** x) {
+    const int64_t n_rows = rows.count;
+    if constexpr (same<E, T>) {
+      if (n % kPanel == 0) {
+        for (int64_t r = 0; r < n_rows; ++r) x[r] = row(X, row_index(rows, r)) + j;
+        return;
+      }
+    }
+    const bool whole = scratch.staged_features >= X.n_features;
+    T* base = scratch.staged + (whole ? j : 0);
+    for (int64_t r = 0; r < n_rows; ++r) {
+      T* out = base + r * scratch.staged_stride;
+      x[r] = out;
+      if (staged && whole) continue;
+      convert(row(X, row_index(rows, r)) + j, n, out);
+      for (int64_t i = n; i % kPanel != 0; ++i) out[i] = T(0);
+    }
+  }
+
+  // S [n_outputs][kTileRows] = X W' + b for up to kTileRows rows.
+  template <class T>
+  static void scores(const MatrixView& X, const Rows& rows, const T* W, const T* b, int64_t n_outputs, T* S, const Scratch<T>& scratch) {
+    auto* acc = static_cast<Vec<T>*>(scratch.accumulators);
+    const int64_t d = X.n_features;
+    const T* x[kTileRows];
+    for (int64_t c = 0; c < n_outputs; c += kScoreOutputs) {
+      const int count = static_cast<int>(minimum<int64_t>(kScoreOutputs, n_outputs - c));
+      for (int i = 0; i < count * kAccumulatorRows; ++i) acc[i] = Vec<T>{};
+      for (int64_t j = 0; j < d; j += kFeatureTile) {
+        const int64_t n = minimum<int64_t>(kFeatureTile, d - j);
+        read(X, rows, j, n, scratch, c > 0, x);
+        score_tile(x, static_cast<int>(rows.count), W + (j * n_outputs + c * kPanel), n_outputs, (n + kPanel - 1) / kPanel, count, acc);
+      }
+      finish_scores(acc, b + c, count, S + c * kTileRows);
+    }
+  }
+
+  // dW (features only, packed from features.begin on) += dS' X for up to kTileRows rows.
+  template <class T>
+  static void gradient(const MatrixView& X, const Rows& rows, Features features, const T* dS, int64_t n_outputs, T* dW,
+                       const Scratch<T>& scratch, bool staged) {
+    const T* x[kTileRows];
+    for (int64_t j = features.begin; j < features.end; j += kFeatureTile) {
+      const int64_t n = minimum<int64_t>(kFeatureTile, features.end - j);
+      read(X, rows, j, n, scratch, staged, x);
+      gradient_tile(x, static_cast<int>(rows.count), round_up(n, kPanel), dS, n_outputs, dW + (j - features.begin) * n_outputs);
+    }
+  }
+
+  // f(j, value as double) for the entries of row i among the features.
+  template <class F>
+  static void each(const MatrixView& X, int64_t i, Features features, F&& f) {
+    const E* x = row(X, i);
+    for (int64_t j = features.begin; j < features.end; ++j) {
+      if constexpr (same<E, Half>) {
+        f(j, static_cast<double>(widen(x[j])));
+      } else {
+        f(j, static_cast<double>(x[j]));
+      }
+    }
+  }
+};
+
+}  // namespace
+}  // namespace softmargin

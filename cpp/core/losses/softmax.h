@@ -1,0 +1,58 @@
+// Softmax cross-entropy: -log softmax(s)_y, or -sum_j t_j log softmax(s)_j for a distribution t.
+//
+// By log-sum-exp: with m = max_j s_j and Z = sum_j exp(s_j - m), log softmax(s)_j = s_j - m - log Z, which is finite for
+// every finite s. dS = softmax(s) - t. Source: Bishop, Pattern Recognition and Machine Learning, 4.3.4.
+#pragma once
+
+#include "loss.h"
+
+namespace softmargin {
+namespace {
+
+struct Softmax {
+  static constexpr LossTraits traits{"softmax", Target::classes, true, true, true, false, false,
+                                     "-log softmax(s)_y, or -sum_j t_j log softmax(s)_j"};
+
+  // diag(p) - p p' has no eigenvalue above 1/2 (Bohning 1992).
+  static constexpr double curvature(int64_t) { return 0.5; }
+
+  template <class T>
+  static void tile(T* S, int64_t n_outputs, const TileTargets<T>& y, const LossParameters&, T* loss) {
+    alignas(64) T top[kTileRows], sum[kTileRows], linear[kTileRows], mass[kTileRows];
+    lanes([&](int r) { top[r] = S[r]; });
+    for (int64_t c = 1; c < n_outputs; ++c) {
+      const T* s = S + c * kTileRows;
+      lanes([&](int r) { top[r] = maximum(top[r], s[r]); });
+    }
+    lanes([&](int r) { sum[r] = linear[r] = mass[r] = T(0); });
+    if (y.label) {
+      for (int r = 0; r < kTileRows; ++r) linear[r] = top[r] - S[y.label[r] * kTileRows + r], mass[r] = T(1);
+    } else {
+      for (int64_t c = 0; c < n_outputs; ++c) {
+        const T* s = S + c * kTileRows;
+        const T* t = y.value + c * kTileRows;
+        lanes([&](int r) { linear[r] += t[r] * (top[r] - s[r]), mass[r] += t[r]; });
+      }
+    }
+    for (int64_t c = 0; c < n_outputs; ++c) {
+      T* s = S + c * kTileRows;
+      lanes([&](int r) { s[r] = exp(s[r] - top[r]), sum[r] += s[r]; });
+    }
+    lanes([&](int r) { loss[r] = linear[r] + mass[r] * log(sum[r]); });
+    lanes([&](int r) { sum[r] = mass[r] / sum[r]; });
+    for (int64_t c = 0; c < n_outputs; ++c) {
+      T* s = S + c * kTileRows;
+      lanes([&](int r) { s[r] *= sum[r]; });
+      if (!y.label) {
+        const T* t = y.value + c * kTileRows;
+        lanes([&](int r) { s[r] -= t[r]; });
+      }
+    }
+    if (y.label) {
+      for (int r = 0; r < kTileRows; ++r) S[y.label[r] * kTileRows + r] -= T(1);
+    }
+  }
+};
+
+}  // namespace
+}  // namespace softmargin

@@ -1,0 +1,207 @@
+// Two ways through the data, chosen by the shape of the problem alone: row slots, or blocks of rows whose dW is split by features.
+#include "objective.h"
+
+#include "two_phase.h"
+
+namespace softmargin {
+
+namespace {
+
+constexpr int64_t kSlots = 16;
+constexpr int64_t kSlotBytes = int64_t{16} << 20;
+
+// What each way shares: the check and the sums of one tile of rows.
+template <class T>
+bool differentiate(const Problem<T>& problem, const Rows& tile, const T* W, const T* b, T* S, const Scratch<T>& scratch,
+                   T* targets, double* loss, double* db) {
+  problem.layout().scores(problem.X, tile, W, b, problem.n_outputs, S, scratch);
+  return problem.kernels().loss[problem.loss](tile, problem.data, problem.n_outputs, S, targets, loss, db);
+}
+
+// A contiguous share of the rows with sums of its own.
+template <class T>
+struct Slot {
+  int64_t row, end;
+  double loss = 0;
+  double* G;
+  double* db;
+};
+
+// Way 1: each slot runs through its rows tile by tile, scores, loss and gradient while the tile is in cache. One region does
+// `groups` groups of kMaxSummedRows rows of each slot; the slots' sums are merged in a fixed tree.
+template <class T>
+bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_slots, const T* W, const T* b, Sums& sums,
+                         int threads, const Poll& poll) {
+  const LayoutKernels<T>& layout = problem.layout();
+  const Packing packing = problem.packing();
+  const int64_t size = packed_size(packing), k = problem.n_outputs;
+  const bool gradient = sums.G != nullptr, wide = layout.gradient_wide != nullptr;
+  const Features all{0, problem.X.n_features};
+  auto G = Buffer<double>::zeros(gradient ? n_slots * size : 0);
+  auto db = Buffer<double>::zeros(n_slots * k);
+  std::vector<Slot<T>> slots;
+  const int64_t n_tiles = (rows.count + kTileRows - 1) / kTileRows;
+  for (int64_t s = 0; s < n_slots; ++s) {
+    const int64_t begin = n_tiles * s / n_slots * kTileRows;
+    const int64_t end = minimum(n_tiles * (s + 1) / n_slots * kTileRows, rows.count);
+    slots.push_back({begin, end, 0, G.data() + (gradient ? s * size : 0), db.data() + s * k});
+  }
+  threads = static_cast<int>(minimum<int64_t>(threads, n_slots));
+  Workspace<T> workspace(problem.X, layout.width, k, threads);
+  std::vector<Buffer<T>> parts, scores;
+  for (int i = 0; i < threads; ++i) {
+    parts.push_back(Buffer<T>::zeros(gradient && !wide ? size : 0));
+    scores.emplace_back(k * kTileRows);
+  }
+
+  std::atomic<bool> finite{true};
+  int64_t groups = 1;
+  for (bool more = true; more;) {
+    const Stopwatch watch;
+    parallel(threads, [&](Team& team) {
+      const auto rank = static_cast<std::size_t>(team.rank());
+      const Scratch<T> scratch = workspace.scratch(team.rank());
+      T* S = scores[rank].data();
+      T* part = parts[rank].data();
+      const Share own = share_of(n_slots, team.rank(), team.size());
+      for (int64_t s = own.begin; s < own.end; ++s) {
+        Slot<T>& slot = slots[static_cast<std::size_t>(s)];
+        for (int64_t group = 0; group < groups && slot.row < slot.end && finite.load(std::memory_order_relaxed); ++group) {
+          const int64_t stop = minimum(slot.row + kMaxSummedRows, slot.end);
+          for (; slot.row < stop; slot.row += kTileRows) {
+            const Rows tile{rows.order, rows.first + slot.row, minimum<int64_t>(kTileRows, stop - slot.row)};
+            if (!differentiate(problem, tile, W, b, S, scratch, workspace.targets(team.rank()), &slot.loss, slot.db)) {
+              finite = false;
+              break;
+            }
+            if (gradient && wide) layout.gradient_wide(problem.X, tile, all, S, k, slot.G, scratch, true);
+            if (gradient && !wide) layout.gradient(problem.X, tile, all, S, k, part, scratch, true);
+          }
+          if (gradient && !wide) problem.kernels().flush(part, slot.G, size);
+        }
+      }
+    });
+    if (!finite) return false;
+    more = false;
+    for (const Slot<T>& slot : slots) more = more || slot.row < slot.end;
+    if (watch.seconds() < kRegionSeconds / 2) groups *= 2;
+    if (watch.seconds() > kRegionSeconds * 2 && groups > 1) groups /= 2;
+    poll();
+  }
+
+  for (int64_t distance = 1; distance < n_slots; distance *= 2) {
+    for (int64_t s = 0; s + distance < n_slots; s += 2 * distance) {
+      slots[static_cast<std::size_t>(s)].loss += slots[static_cast<std::size_t>(s + distance)].loss;
+      for (int64_t c = 0; c < k; ++c) db[s * k + c] += db[(s + distance) * k + c];
+      if (!gradient) continue;
+      double* a = G.data() + s * size;
+      const double* other = G.data() + (s + distance) * size;
+      for (int64_t i = 0; i < size; ++i) a[i] += other[i];
+    }
+  }
+  sums.loss = slots[0].loss;
+  if (gradient) {
+    std::memcpy(sums.G, G.data(), static_cast<std::size_t>(size) * sizeof(double));
+    std::memcpy(sums.db, db.data(), static_cast<std::size_t>(k) * sizeof(double));
+  }
+  return true;
+}
+
+// Way 2: blocks of rows; rows are split for the scores, features for the gradient (two_phase.h).
+template <class T>
+bool accumulate_in_blocks(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int threads, const Poll& poll) {
+  const LayoutKernels<T>& layout = problem.layout();
+  const Packing packing = problem.packing();
+  const int64_t k = problem.n_outputs;
+  // Sparse rows are short and summed in double: more of them make a region's barriers and searches worth it.
+  const int64_t block = layout.gradient_wide ? 10 * kMaxSummedRows : kMaxSummedRows;
+  if (sums.G) std::memset(sums.G, 0, static_cast<std::size_t>(packed_size(packing)) * sizeof(double));
+  if (sums.db) std::memset(sums.db, 0, static_cast<std::size_t>(k) * sizeof(double));
+  sums.loss = 0;
+  TwoPhase<T> step(problem, minimum(block, rows.count), threads);
+  int64_t row = 0;
+  bool finite = true;
+  while (row < rows.count && finite) {
+    bool stop = false;
+    parallel(threads, [&](Team& team) {
+      const Stopwatch watch;
+      for (int64_t at = row; at < rows.count && !stop; at += block) {
+        const Rows part{rows.order, rows.first + at, minimum(block, rows.count - at)};
+        if (!team.phase([&] { step.scores(team, part, W, b); })) return;
+        const bool good = step.finite();
+        if (!team.phase([&] {
+              if (!good) {
+                if (team.rank() == 0) finite = false, stop = true;
+                return;
+              }
+              if (sums.G) step.gradient(team, part, sums.G);
+              if (team.rank() == 0) {
+                step.add_loss(part, sums);
+                row = at + block;
+                stop = watch.seconds() > kRegionSeconds;
+              }
+            })) return;
+      }
+    });
+    poll();
+  }
+  return finite;
+}
+
+}  // namespace
+
+template <class T>
+bool accumulate(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int num_threads, const Poll& poll) {
+  const double work = problem.multiply_adds(rows.count);
+  const int threads = threads_for(num_threads, work);
+  const int64_t bytes = packed_size(problem.packing()) * static_cast<int64_t>(sizeof(double));
+  if (rows.count >= kSlots * kMaxSummedRows && (bytes * kSlots <= kSlotBytes || !sums.G)) {
+    return accumulate_in_slots(problem, rows, kSlots, W, b, sums, threads, poll);
+  }
+  return accumulate_in_blocks(problem, rows, W, b, sums, threads, poll);
+}
+
+template <class T>
+bool all_scores(const Problem<T>& problem, const T* W, const T* b, T* S, int num_threads, const Poll& poll) {
+  const LayoutKernels<T>& layout = problem.layout();
+  const int64_t n = problem.X.n_samples, k = problem.n_outputs;
+  const int threads = threads_for(num_threads, problem.multiply_adds(n) / 2);
+  Workspace<T> workspace(problem.X, layout.width, k, threads);
+  std::vector<Buffer<T>> tiles;
+  for (int i = 0; i < threads; ++i) tiles.emplace_back(k * kTileRows);
+  const int64_t n_tiles = (n + kTileRows - 1) / kTileRows;
+  int64_t per_region = 16 * threads;
+  std::atomic<bool> finite{true};
+  for (int64_t first = 0; first < n_tiles;) {
+    const int64_t count = minimum(per_region, n_tiles - first);
+    const Stopwatch watch;
+    parallel(threads, [&](Team& team) {
+      T* tile = tiles[static_cast<std::size_t>(team.rank())].data();
+      const Share own = share_of(count, team.rank(), team.size());
+      for (int64_t t = first + own.begin; t < first + own.end; ++t) {
+        const Rows rows{nullptr, t * kTileRows, minimum<int64_t>(kTileRows, n - t * kTileRows)};
+        layout.scores(problem.X, rows, W, b, k, tile, workspace.scratch(team.rank()));
+        T probe = T(0);
+        for (int64_t r = 0; r < rows.count; ++r) {
+          for (int64_t c = 0; c < k; ++c) {
+            const T s = tile[c * kTileRows + r];
+            S[(rows.first + r) * k + c] = s;
+            probe += s - s;
+          }
+        }
+        if (probe != T(0)) finite = false;
+      }
+    });
+    first += count;
+    if (watch.seconds() < kRegionSeconds / 2) per_region *= 2;
+    poll();
+  }
+  return finite;
+}
+
+template bool accumulate(const Problem<float>&, const Rows&, const float*, const float*, Sums&, int, const Poll&);
+template bool accumulate(const Problem<double>&, const Rows&, const double*, const double*, Sums&, int, const Poll&);
+template bool all_scores(const Problem<float>&, const float*, const float*, float*, int, const Poll&);
+template bool all_scores(const Problem<double>&, const double*, const double*, double*, int, const Poll&);
+
+}  // namespace softmargin

@@ -1,0 +1,55 @@
+// The packed order of W, of its gradient and of the state of a rule: [panel][output][lane].
+//
+// Features come in panels of `width` lanes; inside a panel the outputs follow each other: dense layouts take kPanel lanes
+// (a vector of features for each output, and no two outputs 4096 bytes apart), CSR takes 1 (the outputs of a feature side
+// by side). A run of features is a run of memory, so rules and penalties work on plain arrays.
+#pragma once
+
+#include "math.h"
+#include "views.h"
+
+namespace softmargin {
+
+struct Packing {
+  int64_t n_features;
+  int64_t n_outputs;
+  int width;  // kPanel or 1
+};
+
+namespace {
+
+inline int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+inline int64_t padded_features(const Packing& p) { return round_up(p.n_features, p.width); }
+
+// Elements before feature j, j a multiple of the width or the end.
+inline int64_t packed_offset(const Packing& p, int64_t j) { return round_up(j, p.width) * p.n_outputs; }
+
+inline int64_t packed_size(const Packing& p) { return padded_features(p) * p.n_outputs; }
+
+// Calls f(packed index, output c, feature j) for every element of the features [begin, end).
+template <class F>
+void for_packed(const Packing& p, Features range, F&& f) {
+  for (int64_t j0 = range.begin; j0 < range.end; j0 += p.width) {
+    const int64_t count = j0 + p.width < range.end ? p.width : range.end - j0;
+    for (int64_t c = 0; c < p.n_outputs; ++c) {
+      for (int64_t l = 0; l < count; ++l) f(j0 * p.n_outputs + c * p.width + l, c, j0 + l);
+    }
+  }
+}
+
+// W (n_outputs, n_features) -> packed; lanes past the last feature are 0.
+template <class T, class P>
+void pack(const Packing& p, const T* W, P* packed) {
+  const int64_t size = packed_size(p);
+  for (int64_t i = size - p.width * p.n_outputs; i < size; ++i) packed[i] = P(0);
+  for_packed(p, {0, p.n_features}, [&](int64_t i, int64_t c, int64_t j) { packed[i] = P(W[c * p.n_features + j]); });
+}
+
+template <class P, class T>
+void unpack(const Packing& p, const P* packed, T* W) {
+  for_packed(p, {0, p.n_features}, [&](int64_t i, int64_t c, int64_t j) { W[c * p.n_features + j] = T(packed[i]); });
+}
+
+}  // namespace
+}  // namespace softmargin

@@ -46,7 +46,7 @@ ProblemObject::ProblemObject(std::shared_ptr<Matrix> X, const py::object& y, con
   }
   if (!positive_weight.is_none()) {
     const Array<double> weights = checked<double>("positive_weight", positive_weight, {n_outputs});
-    positive_weight_ = is_float_ ? py::object(Array<float>(weights)) : py::object(weights);
+    positive_weight_ = is_float_ ? py::object(py::array_t<float, py::array::c_style | py::array::forcecast>(weights)) : py::object(weights);
   }
 }
 

@@ -39,7 +39,8 @@ def standardizer(X: Float, sample_weight: Float, *, centre: bool = True) -> Stan
     """Return the weighted means and the square roots of the weighted population variances of X's features.
 
     The sums are taken of X less its first row, so that features far from 0 lose no digits. Without an intercept the
-    features are scaled and not centred (centre=False): there would be nothing to take up the shift.
+    features are scaled and not centred (centre=False): there would be nothing to take up the shift. Rows of weight 0 do
+    not count.
 
     Examples
     --------
@@ -49,10 +50,10 @@ def standardizer(X: Float, sample_weight: Float, *, centre: bool = True) -> Stan
     (array([2., 7.]), array([1., 0.]), array([[-1.,  0.],
            [ 1.,  0.]]))
     """
+    X, w = X[sample_weight > 0], sample_weight[sample_weight > 0]
     shifted = X - X[0]
-    share = sample_weight / sample_weight.sum()
-    mean = share @ shifted
-    variance = share @ (shifted - mean) ** 2
+    mean = w @ shifted / w.sum()
+    variance = w @ (shifted - mean) ** 2 / w.sum()
     constant = X.min(axis=0) == X.max(axis=0)
     scale = np.where(constant, 0.0, np.sqrt(variance))
     return Standardizer(X[0] + mean if centre else np.zeros(X.shape[1]), scale)

@@ -155,6 +155,10 @@ def test_unsupported_level():
     with pytest.raises(ValueError) as caught:
         sm.set_simd_level("sse9")
     assert str(caught.value) == f"name: expected one of {supported}, got 'sse9'"
+    typo = before.upper()
+    with pytest.raises(ValueError) as caught:
+        sm.set_simd_level(typo)
+    assert str(caught.value) == f"name: expected one of {supported}, got '{typo}'; did you mean '{before}'?"
     for level in set(sm.build_info()["simd_compiled"]) - set(sm.simd_levels()):
         with pytest.raises(ValueError) as caught:
             sm.set_simd_level(level)

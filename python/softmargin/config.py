@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TypedDict
 
 from softmargin import _core
+from softmargin._validation import closest
 
 __all__ = [
     "BuildInfo",
@@ -153,6 +154,7 @@ def set_simd_level(name: str) -> None:
     TypeError
         ``name: expected a string, got 2``
     ValueError
+        ``name: expected one of 'baseline', 'avx2', got 'avx'; did you mean 'avx2'?`` or
         ``name: expected one of 'baseline', 'avx2', got 'avx512'; this CPU does not support it``
 
     Notes
@@ -169,7 +171,12 @@ def set_simd_level(name: str) -> None:
     """
     if not isinstance(name, str):
         raise TypeError(f"name: expected a string, got {name!r}")
-    _core.set_simd_level(name)
+    try:
+        _core.set_simd_level(name)
+    except ValueError as error:
+        # Known levels bring their own hint: that this CPU lacks them.
+        hint = "" if "; " in str(error) else closest(name, simd_levels())
+        raise ValueError(f"{error}{hint}") from None
 
 
 def build_info() -> BuildInfo:

@@ -85,7 +85,7 @@ def test_dS_is_the_derivative(name):
                 options = {"margin": margin, "delta": delta, "positive_weight": positive_weight}
                 loss, dS = LOSSES[name](S, y, **options)
                 assert (loss.shape, dS.shape) == ((N_SAMPLES,), S.shape)
-                # Differences with h = 1e-5 are right to h^2 + 1e-16 / h, about 1e-10, and errors are relative to at least
+                # Differences with h = 1e-5 are right to h^2 + 1e-16 / h, some 1e-10; errors are relative to at least
                 # 1e-3 of the largest derivative: 1e-7, and 1e-6 is asked for.
                 f = functools.partial(
                     lambda name, y, options, S: LOSSES[name](S, y, **options)[0].sum(), name, y, options

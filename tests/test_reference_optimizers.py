@@ -1,4 +1,4 @@
-"""The update rules: ten steps against PyTorch's, the core against the reference, the lasso's optimum with exact zeros."""
+"""The update rules: ten steps against PyTorch's, the core against the reference, the lasso with exact zeros."""
 
 import copy
 import inspect
@@ -121,7 +121,7 @@ def test_steps_are_those_of_the_reference(implementation, eps, name, options):
                 expected = reference_step(expected, g, state, lr=lr, penalty=penalty, **options)
                 largest = max(largest, np.abs(expected).max())
                 # A step rounds about ten times, each relative to the weight before or after it. What feeds W back
-                # (weight decay, l2) multiplies an earlier error by at most |1 - lr (0.1 + 0.3)| = 3 a step, as it does W.
+                # (weight decay, l2) multiplies an earlier error by |1 - lr (0.1 + 0.3)| = 3 a step at most, as W.
                 assert W.dtype == implementation.dtype
                 assert np.abs(W - expected).max() <= 20 * t * eps * largest, f"{penalty}, lr {lr}, step {t}"
 

@@ -1,0 +1,155 @@
+"""What training tells: a record an epoch, and the result with all that a later run needs to go on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from softmargin import _core
+from softmargin._validation import as_threads, read_matrix
+from softmargin.optimizers import OptimizerState
+
+Weights = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What happened in one epoch.
+
+    Attributes
+    ----------
+    epoch : int
+        1 for the first.
+    loss : float
+        Mean over the epoch's steps of F on the batch, penalty included, before the step.
+    lr : float
+        Learning rate of the epoch's last step.
+    seconds : float
+        Time of its steps, without the validation set.
+    val_loss : float or None
+        Mean loss on the validation set, without the penalty and without sample weights.
+    val_score : float or None
+        On the validation set: accuracy for classes and signs, R^2 for real targets.
+    """
+
+    epoch: int
+    loss: float
+    lr: float
+    seconds: float
+    val_loss: float | None = None
+    val_score: float | None = None
+
+
+@dataclass(frozen=True)
+class EpochInfo(EpochRecord):
+    """What a callback is given: the record of the epoch, and W and the intercept, made when they are asked for.
+
+    They are those of the moment: ask during the callback.
+    """
+
+    weights: Callable[[], Weights] = field(default=lambda: (np.zeros((0, 0)), None), repr=False, compare=False)
+
+    @property
+    def W(self) -> npt.NDArray[Any]:
+        """W (n_outputs, n_features) in raw units; a copy."""
+        return self.weights()[0]
+
+    @property
+    def intercept(self) -> npt.NDArray[Any] | None:
+        """The intercept (n_outputs,) in raw units, or None; a copy."""
+        return self.weights()[1]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RunState:
+    """What a run needs to go on, beside the state of the rule: plain arrays and values.
+
+    Attributes
+    ----------
+    W, intercept : ndarray
+        As the core holds them: of standardised features where `fit` standardises.
+    intercept_state : list of ndarray (n_outputs,)
+        The state of the rule for the intercept.
+    seed : int
+        What the permutations come from.
+    schedule_state : object
+        What the schedule remembers.
+    mean, scale : ndarray (n_features,) or None
+        The standardisation; scale 0 marks a constant feature.
+    options : dict
+        The options of the run, which a later run has to share.
+    """
+
+    W: npt.NDArray[Any]
+    intercept: npt.NDArray[Any] | None
+    intercept_state: list[npt.NDArray[Any]]
+    seed: int
+    schedule_state: Any
+    mean: npt.NDArray[np.float64] | None
+    scale: npt.NDArray[np.float64] | None
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FitResult:
+    """A trained linear model, how it got there, and all that `fit(resume=...)` needs to go on. It can be pickled.
+
+    Attributes
+    ----------
+    W : ndarray (n_outputs, n_features)
+        In raw units.
+    intercept : ndarray (n_outputs,) or None
+        In raw units; None with ``fit_intercept=False``.
+    history : tuple of EpochRecord
+        One an epoch, from the very start.
+    n_steps : int
+        Steps done from the very start.
+    optimizer_state : OptimizerState or None
+        The state of the rule for W as the core holds it: of standardised features with ``standardize=True``. None for a search.
+    run_state : RunState or None
+        What else a later run needs. None for a search.
+    """
+
+    W: npt.NDArray[Any]
+    intercept: npt.NDArray[Any] | None
+    history: tuple[EpochRecord, ...]
+    n_steps: int
+    optimizer_state: OptimizerState | None = None
+    run_state: RunState | None = None
+
+    def predict_scores(self, X: Any, *, num_threads: int | None = None) -> npt.NDArray[Any]:
+        """Return the scores S = X W' + b.
+
+        Parameters
+        ----------
+        X : array_like or sparse (n_samples, n_features)
+        num_threads : int, optional
+
+        Returns
+        -------
+        ndarray (n_samples, n_outputs)
+            In W's dtype. For classes ``argmax(axis=1)`` is the predicted label, for signs it is the sign.
+
+        Raises
+        ------
+        ValueError
+            ``X: expected 64 features as W has, got 63``
+        """
+        matrix = read_matrix(X)
+        check_n_features("X", matrix.n_features, self.W.shape[1])
+        return _core.scores(self.W, self.intercept, matrix.core, as_threads(num_threads))
+
+    def __repr__(self) -> str:
+        k, d = self.W.shape
+        loss = f", loss={self.history[-1].loss:.6g}" if self.history else ""
+        return f"FitResult(W=({k}, {d}) {self.W.dtype}, epochs={len(self.history)}, n_steps={self.n_steps}{loss})"
+
+
+def check_n_features(argument: str, n_features: int, expected: int) -> None:
+    """Raise ValueError unless X has as many features as W."""
+    if n_features != expected:
+        raise ValueError(f"{argument}: expected {expected} features as W has, got {n_features}")

@@ -1,4 +1,4 @@
-"""The two implementations that must give the same numbers: the reference, and the compiled core in float64 and float32."""
+"""The two implementations that must give the same numbers: the reference, and the core in float64 and float32."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -52,7 +52,7 @@ def loss_and_grad(
     sample_weight : array (n_samples,) or None
         w, at least 0; None for ones.
     positive_weight : array (n_outputs,) or None
-        What the terms with target +1 count, where every output stands alone; None for ones.
+        What the terms with target +1 count, for losses of signs; None for ones.
     penalty : None, (name, parameters) or an object with such a `.spec`
         alpha R; ("l2", (0.1,)) is 0.05 ||W||^2.
     intercept_penalty : float

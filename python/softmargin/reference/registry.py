@@ -62,17 +62,15 @@ def loss(reads: str) -> Callable[[Formula], Formula]:
                 raise ValueError(f"y: expected {len(S)} samples as in X, got {len(t)}")
             given = {"margin": margin, "delta": delta}
             value, dS = formula(S, t, **{name: given[name] for name in wanted})
-            if value.ndim == 1:
-                if positive_weight is not None:
+            if positive_weight is not None:
+                if reads != "signs":
                     raise ValueError(
-                        f"positive_weight: expected None for '{formula.__name__}', whose outputs do not stand alone, "
+                        f"positive_weight: expected None for {formula.__name__!r}, which has no signs, "
                         f"got {positive_weight}"
                     )
-                return value, dS
-            if positive_weight is not None:
-                weight = np.where(t == 1.0, np.asarray(positive_weight, dtype=np.float64), 1.0)
+                weight = np.where(t > 0, np.asarray(positive_weight, dtype=np.float64), 1.0)
                 value, dS = weight * value, weight * dS
-            return value.sum(axis=1), dS
+            return (value.sum(axis=1) if value.ndim == 2 else value), dS
 
         function.__name__, function.__doc__ = formula.__name__, formula.__doc__
         LOSSES[formula.__name__], TARGETS[formula.__name__] = function, KINDS[reads]

@@ -40,8 +40,8 @@ def loss(reads: str) -> Callable[[Formula], Formula]:
     """Enter a formula into LOSSES under its own name.
 
     The formula is called with S, the targets as `reads` says, and whichever of margin and delta it names. It gives dS
-    (n, k) with the loss of each sample (n,), or of each output (n, k) where every output stands alone: those are
-    summed, after positive_weight (k,) has multiplied the terms whose target is +1.
+    (n, k) with the loss of each sample (n,), or of each output (n, k) where every output stands alone; those are
+    summed. Where targets are signs, positive_weight (k,) multiplies the terms whose target is +1.
     """
 
     def register(formula: Formula) -> Formula:

@@ -1,5 +1,7 @@
 """Training: the reference against steps written out, and the compiled `fit` against it, every loss and rule."""
 
+import inspect
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -15,6 +17,11 @@ def problem(name="softmax", n=50, d=5, k=3):
     X = rng.normal(size=(n, d)) * [1.0, 2.0, 0.5, 1.0, 1.0] + [0.0, 1.0, 0.0, -1.0, 0.0]
     y = {"classes": rng.integers(0, k, n), "signs": rng.choice([-1, 1], (n, k)), "real": rng.normal(size=(n, k))}
     return X, y[TARGETS[name]]
+
+
+def decays(name):
+    """Return whether a rule has weight decay."""
+    return "weight_decay" in inspect.signature(OPTIMIZERS[name].step).parameters
 
 
 # --- The reference against what it says ------------------------------------------------------------------------------
@@ -129,7 +136,7 @@ def test_learning_rates_a_step():
 
 def test_neither_penalty_nor_weight_decay_touches_the_intercept():
     X = np.zeros((8, 1))  # only the intercept can move
-    for name in OPTIMIZERS:
+    for name in filter(decays, OPTIMIZERS):
         free = fit(X, np.ones(8), loss="mse", optimizer=(name, {"lr": 0.1, "weight_decay": 0.0}), epochs=20)
         held = fit(
             X,
@@ -195,7 +202,7 @@ def test_every_loss_trains_as_the_reference_says(name, dtype):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_rule_trains_as_the_reference_says(name, dtype):
     X, y = problem()
-    variants = [{}, {"weight_decay": 0.1}]
+    variants = [{}, {"weight_decay": 0.1}] if decays(name) else [{}]
     if name == "SGD":
         variants += [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"momentum": 0.5, "dampening": 0.5}]
     for hyperparameters in variants:

@@ -31,6 +31,7 @@ class Loss(Protocol):
 
 LOSSES: dict[str, Loss] = {}
 TARGETS: dict[str, str] = {}  # name -> "classes", "signs" or "real": what y means to the loss
+READS: dict[str, str] = {}  # name -> a name of READERS: the form in which the formula gets it
 
 READERS = {"labels": class_labels, "distributions": distributions, "signs": signs, "real": real}
 KINDS = {"labels": "classes", "distributions": "classes", "signs": "signs", "real": "real"}
@@ -73,7 +74,8 @@ def loss(reads: str) -> Callable[[Formula], Formula]:
             return (value.sum(axis=1) if value.ndim == 2 else value), dS
 
         function.__name__, function.__doc__ = formula.__name__, formula.__doc__
-        LOSSES[formula.__name__], TARGETS[formula.__name__] = function, KINDS[reads]
+        name = formula.__name__
+        LOSSES[name], TARGETS[name], READS[name] = function, KINDS[reads], reads
         return formula
 
     return register

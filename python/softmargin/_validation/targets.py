@@ -193,7 +193,9 @@ def as_sample_weight(sample_weight: Any, n_samples: int) -> npt.NDArray[np.float
     if weight is not None:
         if not weight.any():
             raise ValueError("sample_weight: expected at least one above 0, got only zeros")
-        if not np.isfinite(weight.sum()):
+        with np.errstate(over="ignore"):
+            total = weight.sum()
+        if not np.isfinite(total):
             raise ValueError("sample_weight: expected a finite sum, got inf; divide them by their largest")
     return weight
 

@@ -1,0 +1,374 @@
+"""What arguments become, what is copied and what is not, and the exact words of every refusal."""
+
+import re
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import softmargin as sm
+from softmargin._validation import (
+    as_integer,
+    as_matrix,
+    as_number,
+    as_positive_weight,
+    as_sample_weight,
+    as_seed,
+    as_targets,
+    as_threads,
+    as_weights,
+    choose,
+    read_matrix,
+)
+
+CLASSES = {"target": "classes", "distributions": False}
+SOFTMAX = {"target": "classes", "distributions": True}
+SIGNS = {"target": "signs"}
+REAL = {"target": "real"}
+
+
+def scores_of(X):
+    """X as the core reads it, in float64: its scores under the unit matrix."""
+    matrix = read_matrix(X)
+    return sm._core.scores(np.eye(matrix.n_features), None, matrix.core, 1)
+
+
+def refusal(function, *arguments, **named):
+    """The type and the text of what a call raises."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        function(*arguments, **named)
+    return caught.type.__name__, str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.uint8])
+def test_views_are_read_as_they_are(dtype):
+    base = np.arange(60).reshape(6, 10).astype(dtype)
+    frozen = base.copy()
+    frozen.setflags(write=False)
+    one_row = np.broadcast_to(base[2], (4, 10))
+    for X in (base, base[::2], base[::-1], base[:, 3:7], base[:, :1], frozen, one_row, base[:1].T[:, :1]):
+        np.testing.assert_array_equal(scores_of(X), X)
+        matrix = read_matrix(X)
+        assert (matrix.n_samples, matrix.n_features, matrix.dtype) == (*X.shape, dtype)
+    # No copy: what is written into the array afterwards is seen.
+    matrix = as_matrix(base)
+    before = sm._core.scores(np.eye(10), None, matrix, 1)
+    base[0, 0] += 1
+    assert sm._core.scores(np.eye(10), None, matrix, 1)[0, 0] == before[0, 0] + 1
+
+
+def test_what_becomes_of_other_arrays():
+    values = np.arange(12).reshape(3, 4)
+    for X, dtype in [
+        (values, np.float32),
+        (values.astype(np.int8), np.float32),
+        (values.astype(np.uint16), np.float32),
+        (values + 2**24 - 11, np.float32),
+        (values + 2**24 - 10, np.float64),
+        (-values - 2**40, np.float64),
+        (values > 5, np.uint8),
+        ((values > 5)[:, ::2], np.uint8),
+        (values.tolist(), np.float32),
+        (values / 2, np.float64),
+        ((values / 2).tolist(), np.float64),
+        (np.asfortranarray(values / 2), np.float64),
+        ((values / 2)[:, ::2], np.float64),
+        ((values / 2)[:, ::-1], np.float64),
+        ((values / 2).T, np.float64),
+        ((values / 2).astype(">f4"), np.float32),
+        ((values / 2).astype(">f2"), np.float16),
+        (np.frombuffer(b"x" + (values / 2).tobytes(), dtype=np.float64, offset=1, count=12).reshape(3, 4), np.float64),
+    ]:
+        np.testing.assert_array_equal(scores_of(X), np.asarray(X))
+        assert read_matrix(X).dtype == dtype
+
+
+def test_dlpack_and_array_protocols():
+    array = np.arange(6.0).reshape(3, 2)
+
+    class OnlyDlpack:
+        __dlpack__ = array.__dlpack__
+        __dlpack_device__ = array.__dlpack_device__
+
+    class OnlyArray:
+        def __array__(self, dtype=None, copy=None):
+            return array
+
+    for X in (OnlyDlpack(), OnlyArray()):
+        np.testing.assert_array_equal(scores_of(X), array)
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_sparse_matrices(index):
+    dense = np.where(np.random.default_rng(0).random((7, 5)) < 0.4, np.arange(35).reshape(7, 5), 0)
+    for kind in (scipy.sparse.csr_array, scipy.sparse.csr_matrix):
+        for dtype, stored in [
+            (np.float32, np.float32),
+            (np.float64, np.float64),
+            (np.int64, np.float32),
+            (np.uint8, np.float32),
+            (bool, np.float32),
+        ]:
+            X = kind(dense.astype(dtype))
+            X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
+            np.testing.assert_array_equal(scores_of(X), dense.astype(dtype))
+            assert read_matrix(X).dtype == stored
+            assert read_matrix(X).layout == "csr"
+            for form in ("csc", "coo", "lil", "dok", "bsr"):
+                np.testing.assert_array_equal(scores_of(X.asformat(form)), dense.astype(dtype))
+    empty = scipy.sparse.csr_array((3, 4))
+    np.testing.assert_array_equal(scores_of(empty), np.zeros((3, 4)))
+    mixed = scipy.sparse.csr_array(dense.astype(np.float64))
+    mixed.indptr = mixed.indptr.astype(np.int64)
+    np.testing.assert_array_equal(scores_of(mixed), dense)
+
+
+def test_csr_that_shares_its_data_is_not_copied():
+    X = scipy.sparse.csr_array(np.eye(3))
+    matrix = as_matrix(X)
+    X.data[0] = 5
+    assert sm._core.scores(np.eye(3), None, matrix, 1)[0, 0] == 5
+
+
+def test_refusals_of_X():
+    shape = "X: expected shape (n_samples, n_features), got "
+    for X, kind, text in [
+        (np.zeros(3), "ValueError", shape + "(3,); one feature is X.reshape(-1, 1), one sample X.reshape(1, -1)"),
+        (np.zeros((2, 3, 4)), "ValueError", shape + "(2, 3, 4); flatten each sample with X.reshape(len(X), -1)"),
+        (np.float64(1), "ValueError", shape + "()"),
+        (np.zeros((0, 3)), "ValueError", "X: expected at least one sample, got shape (0, 3)"),
+        (np.zeros((3, 0)), "ValueError", "X: expected at least one feature, got shape (3, 0)"),
+        ([[1, 2], [3]], "ValueError", "X: expected rows of the same length, got a ragged sequence"),
+        (
+            np.array([[1, "a"]], dtype=object),
+            "TypeError",
+            "X: expected numbers, got dtype object; convert with X.astype(float)",
+        ),
+        ([["a"]], "TypeError", "X: expected numbers, got dtype <U1; convert with X.astype(float)"),
+        (np.zeros((1, 1), complex), "TypeError", "X: expected real numbers, got dtype complex128"),
+        (np.zeros((1, 1), "M8[s]"), "TypeError", "X: expected numbers, got dtype datetime64[s]"),
+        (
+            np.ma.masked_array(np.zeros((1, 1))),
+            "TypeError",
+            "X: expected an array without a mask, got a masked array; use X.filled(value)",
+        ),
+        ("abc", "TypeError", "X: expected an array of shape (n_samples, n_features), got 'abc' (str)"),
+        (None, "TypeError", "X: expected an array of shape (n_samples, n_features), got None"),
+        (scipy.sparse.csr_array((0, 3)), "ValueError", "X: expected at least one sample, got shape (0, 3)"),
+        (scipy.sparse.coo_array(np.ones(3)), "ValueError", shape + "(3,)"),
+        (scipy.sparse.csr_array(np.eye(2) * 1j), "TypeError", "X: expected real numbers, got dtype complex128"),
+    ]:
+        assert refusal(as_matrix, X) == (kind, text)
+
+
+def test_labels():
+    for y in ([0, 2, 1], [0.0, 2.0, 1.0], np.array([0, 2, 1], np.uint8), np.array([0, 2, 1], dtype=object)):
+        targets, k = as_targets(y, "hinge", CLASSES, 3)
+        np.testing.assert_array_equal(targets, [0, 2, 1])
+        assert (targets.dtype, k) == (np.int64, 3)
+    assert as_targets([False, True], "hinge", CLASSES, 2)[1] == 2
+    assert as_targets([0, 0], "hinge", CLASSES, 2)[1] == 2  # at least two classes
+    assert as_targets([0, 2], "hinge", CLASSES, 2, 5)[1] == 5
+    assert as_targets([0, 2], "logistic", SIGNS, 2)[1] == 3  # one-versus-rest
+
+
+def test_signs_and_real_targets():
+    for y, k in [([1, -1], 1), ([[1.0], [-1.0]], 1), ([[1, -1, 1], [-1, -1, -1]], 3)]:
+        targets, n_outputs = as_targets(y, "logistic", SIGNS, 2)
+        np.testing.assert_array_equal(targets, np.reshape(y, (2, k)))
+        assert (targets.shape, n_outputs) == ((2, k), k)
+    for y, dtype in [
+        ([1, 2], np.float64),
+        (np.array([0.5, 2], np.float32), np.float32),
+        ([[1, 2], [3, 4]], np.float64),
+    ]:
+        targets, n_outputs = as_targets(y, "mse", REAL, 2)
+        assert targets.dtype == dtype
+        assert targets.flags.c_contiguous
+        assert targets.shape == (2, n_outputs)
+    columns = np.asfortranarray(np.ones((3, 2)))
+    assert as_targets(columns, "mse", REAL, 3)[0].flags.c_contiguous
+
+
+def test_distributions():
+    t = np.array([[0.25, 0.75], [1, 0]])
+    for dtype in (np.float32, np.float64, int):
+        values = t if dtype is not int else np.eye(2, dtype=int)
+        targets, k = as_targets(values.astype(dtype), "softmax", SOFTMAX, 2)
+        np.testing.assert_array_equal(targets, values)
+        assert (targets.dtype.kind, k) == ("f", 2)
+    # Normalised in float32, over many classes: within the tolerance of 1e-4.
+    many = np.random.default_rng(0).random((20, 1000)).astype(np.float32)
+    many /= many.sum(axis=1, keepdims=True)
+    assert as_targets(many, "softmax", SOFTMAX, 20)[1] == 1000
+
+
+def test_refusals_of_y():
+    nan, inf = np.nan, np.inf
+    for y, info, k, text in [
+        ([0, 1], CLASSES, None, "y: expected 3 samples as in X, got 2"),
+        (0, CLASSES, None, "y: expected shape (n_samples,) or (n_samples, n_outputs), got ()"),
+        ([0, 3, 1], CLASSES, 3, "y: expected labels 0..2, got 3 at row 1"),
+        ([0, 1, -1], CLASSES, None, "y: expected labels 0, 1, 2, ..., got -1 at row 2"),
+        (
+            [0, 1.5, 1],
+            CLASSES,
+            None,
+            "y: expected integer labels, got 1.5 at row 1; classes are numbered; real targets need another loss",
+        ),
+        ([0, nan, 1], CLASSES, None, "y: expected finite values, got nan at row 1"),
+        (
+            [0, 1, 0],
+            CLASSES,
+            1,
+            "W: expected at least 2 rows for 'loss', one a class, got 1; a loss of signs takes one output",
+        ),
+        ([[0], [1], [0]], CLASSES, None, "y: expected shape (n_samples,), got (3, 1); use y.ravel()"),
+        (
+            np.eye(3),
+            CLASSES,
+            None,
+            "y: expected labels of shape (n_samples,) for 'loss', got shape (3, 3); "
+            "of one-hot rows y.argmax(axis=1) makes labels",
+        ),
+        (np.eye(3), SOFTMAX, 4, "y: expected shape (n_samples, 4), one column a row of W, got (3, 3)"),
+        (np.eye(3) * 1.001, SOFTMAX, 3, "y: expected rows that sum to 1, got 1.001 at row 0"),
+        (
+            np.array([[0.5, 0.5], [1.5, -0.5], [0, 1]]),
+            SOFTMAX,
+            2,
+            "y: expected probabilities, got -0.5 at row 1, output 1",
+        ),
+        (np.array([[0.5, 0.5], [0, nan], [0, 1]]), SOFTMAX, 2, "y: expected finite values, got nan at row 1, output 1"),
+        (
+            [0, 1, 1],
+            SIGNS,
+            1,
+            "y: expected -1 or +1 for 'loss' with one output, got 0 at row 0; labels 0 and 1 become signs by 2 * y - 1",
+        ),
+        ([1, -1, 2], SIGNS, 1, "y: expected -1 or +1 for 'loss' with one output, got 2 at row 2"),
+        ([1, -1, 0], SIGNS, 3, "y: expected labels 0..2, got -1 at row 1; or -1 and +1 for one output"),
+        ([[1, -1], [1, 1], [0.5, 1]], SIGNS, 2, "y: expected -1 or +1 for 'loss', got 0.5 at row 2, output 0"),
+        ([1.0, inf, 2.0], REAL, None, "y: expected finite values, got inf at row 1"),
+        ([1.0, 2.0, 3.0], REAL, 2, "y: expected shape (n_samples, 2), one column a row of W, got (3,)"),
+        (
+            [[1, 2], [3, 4], [5, 6]],
+            REAL,
+            1,
+            "y: expected shape (n_samples, 1) or (n_samples,), one column a row of W, got (3, 2)",
+        ),
+        ([[1], [2, 3], [4]], REAL, None, "y: expected one entry a sample, got a ragged sequence"),
+        (np.zeros((3, 0)), REAL, None, "y: expected shape (n_samples,) or (n_samples, n_outputs), got (3, 0)"),
+    ]:
+        assert refusal(as_targets, y, "loss", info, 3, k) == ("ValueError", text)
+    hint = "; np.unique(y, return_inverse=True) makes labels of names"
+    for y, info, text in [
+        (["a", "b"], CLASSES, "y: expected integer labels, got dtype <U1" + hint),
+        (np.array(["a", 1], dtype=object), REAL, "y: expected numbers, got dtype object" + hint),
+        ([1j, 2], REAL, "y: expected numbers, got dtype complex128"),
+        (np.ma.masked_array([0, 1]), CLASSES, "y: expected an array without a mask, got a masked array"),
+        (scipy.sparse.csr_array(np.eye(2)), REAL, "y: expected a dense array, got a sparse one; use y.toarray()"),
+    ]:
+        assert refusal(as_targets, y, "loss", info, 2) == ("TypeError", text)
+
+
+def test_weights_of_samples_and_outputs():
+    assert as_sample_weight(None, 3) is None
+    for weight in ([1, 0, 2], np.array([1, 0, 2], np.float32), np.array([1, 9, 0, 9, 2])[::2]):
+        got = as_sample_weight(weight, 3)
+        assert got.dtype == np.float64
+        np.testing.assert_array_equal(got, [1, 0, 2])
+    for weight, text in [
+        ([1, -1, 2], "expected finite numbers at least 0, got -1 at row 1"),
+        ([1, np.nan, 2], "expected finite numbers at least 0, got nan at row 1"),
+        ([1, 2], "expected shape (3,), got (2,)"),
+        (2.0, "expected shape (3,), got 2"),
+        ([0, 0, 0], "expected at least one above 0, got only zeros"),
+        ([1e308, 1e308, 1e308], "expected a finite sum, got inf; divide them by their largest"),
+    ]:
+        assert refusal(as_sample_weight, weight, 3) == ("ValueError", "sample_weight: " + text)
+    assert refusal(as_sample_weight, ["a"], 1) == ("TypeError", "sample_weight: expected numbers, got dtype <U1")
+    np.testing.assert_array_equal(as_positive_weight([0, 2], "logistic", SIGNS, 2), [0, 2])
+    assert refusal(as_positive_weight, [1, 2], "softmax", SOFTMAX, 2)[1] == (
+        "positive_weight: expected None for 'softmax', which has no signs, got a list; weigh classes by sample_weight"
+    )
+    assert (
+        refusal(as_positive_weight, [1.0], "logistic", SIGNS, 2)[1] == "positive_weight: expected shape (2,), got (1,)"
+    )
+
+
+def test_numbers_that_float32_does_not_hold():
+    X = np.ones((2, 1), np.float32)
+    hint = "; X or W of float64 makes the arithmetic float64"
+    text = "y: expected numbers that float32 holds, got 1e+300 at row 1, output 0" + hint
+    assert refusal(sm.fit, X, [1.0, 1e300], loss="mse") == ("ValueError", text)
+    text = "sample_weight: expected numbers that float32 holds, got 1e+300 at row 0" + hint
+    assert refusal(sm.fit, X, [1, -1], loss="logistic", sample_weight=[1e300, 1]) == ("ValueError", text)
+
+
+def test_scalars():
+    assert as_number("a", np.float32(0.5)) == 0.5
+    assert as_number("a", np.array(2)) == 2
+    assert as_integer("a", np.uint8(3)) == 3
+    assert (as_threads(None), as_threads(4)) == (0, 4)
+    for call, text in [
+        ((as_number, "lr", -1), "lr: expected a number at least 0, got -1.0"),
+        ((as_number, "lr", np.nan), "lr: expected a number at least 0, got nan"),
+        ((as_number, "lr", np.inf), "lr: expected a number at least 0, got inf"),
+        ((as_number, "p", 2, 0, 1), "p: expected a number from 0 to 1, got 2.0"),
+        ((as_integer, "epochs", 0), "epochs: expected an integer at least 1, got 0"),
+        ((as_integer, "n", 2**70), f"n: expected an integer at least 1 and at most {2**63 - 1}, got {2**70}"),
+        ((as_threads, 0), "num_threads: expected an integer at least 1, got 0; None stands for the default"),
+        ((as_seed, -1), "rng: expected an integer at least 0, got -1"),
+        (
+            (choose, "loss", "hing", ["softmax", "hinge"]),
+            "loss: expected one of 'softmax', 'hinge', got 'hing'; did you mean 'hinge'?",
+        ),
+        ((choose, "loss", "zzz", ["softmax", "hinge"]), "loss: expected one of 'softmax', 'hinge', got 'zzz'"),
+    ]:
+        assert refusal(*call) == ("ValueError", text)
+    for call, text in [
+        ((as_number, "lr", "fast"), "lr: expected a number, got 'fast' (str)"),
+        ((as_number, "lr", True), "lr: expected a number, got True (bool)"),
+        ((as_number, "lr", None), "lr: expected a number, got None"),
+        ((as_number, "lr", np.zeros(2)), "lr: expected a number, got a ndarray"),
+        ((as_integer, "epochs", 1.5), "epochs: expected an integer, got 1.5 (float)"),
+        ((as_integer, "epochs", True), "epochs: expected an integer, got True (bool)"),
+        ((as_seed, "a"), "rng: expected None, an integer or a numpy Generator, got 'a' (str)"),
+        ((choose, "loss", 3, ["softmax"]), "loss: expected one of 'softmax', got 3 (int)"),
+    ]:
+        assert refusal(*call) == ("TypeError", text)
+
+
+def test_W():
+    W = np.arange(6.0).reshape(2, 3)
+    assert np.shares_memory(as_weights("W", W, 3), W)
+    for other in (W[::-1], np.asfortranarray(W), W.astype(">f8"), W.tolist()):
+        got = as_weights("W", other, 3)
+        np.testing.assert_array_equal(got, other)
+        assert got.flags.c_contiguous
+        assert got.dtype == np.float64
+    for bad, kind, text in [
+        (W.astype(int), "TypeError", "W: expected float32 or float64, got dtype int64; use W.astype(np.float64)"),
+        (
+            W.astype(np.float16),
+            "TypeError",
+            "W: expected float32 or float64, got dtype float16; use W.astype(np.float64)",
+        ),
+        ([["a"]], "TypeError", "W: expected float32 or float64, got dtype <U1"),
+        (W[0], "ValueError", "W: expected shape (n_outputs, 3), got (3,); one output is W.reshape(1, -1)"),
+        (W.T, "ValueError", "W: expected shape (n_outputs, 3), got (3, 2)"),
+        (np.zeros((0, 3)), "ValueError", "W: expected shape (n_outputs, 3), got (0, 3)"),
+        (np.array([[0, 0, np.inf]]), "ValueError", "W: expected finite numbers, got inf at [0, 2]"),
+    ]:
+        assert refusal(as_weights, "W", bad, 3) == (kind, text)
+
+
+def test_refused_input_is_left_as_it_was():
+    """Bad input changes nothing: neither the arrays nor the generator."""
+    rng = np.random.default_rng(0)
+    state = rng.bit_generator.state
+    X, y = np.ones((3, 2)), np.array([0, 1, 5])
+    with pytest.raises(ValueError, match=re.escape("y: expected labels 0..1, got 5 at row 2")):
+        sm.fit(X, y, W0=np.zeros((2, 2)), rng=rng)
+    assert rng.bit_generator.state == state

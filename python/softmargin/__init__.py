@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     )
     from softmargin.gradcheck import GradientCheck, check_gradient, numerical_gradient
     from softmargin.objective import LossGrad, loss_and_grad
-    from softmargin.penalties import L1, L2, ElasticNet
     from softmargin.search import random_local_search, random_search
     from softmargin.training import EpochRecord, FitResult, fit
 
+    # Generated from the compiled registry; mypy does not follow an import of such names through a cycle.
+    L1: type[penalties.Penalty]
+    L2: type[penalties.Penalty]
+    ElasticNet: type[penalties.Penalty]
     __version__: str
 
 __all__ = [

@@ -399,15 +399,15 @@ def names() -> tuple[str, ...]:
     return tuple(made.__name__ for made in (Constant, InverseScaling, Step, Cosine, Warmup, ReduceOnPlateau))
 
 
-def checked(rates: Any, n_steps: int) -> Rates:
+def checked(values: Any, n_steps: int) -> Rates:
     """Return what a schedule gave as float64 (n_steps,), at least 0 and finite; users write schedules too.
 
     Raises
     ------
     ValueError
-        ``schedule: expected finite rates at least 0, got -0.1 at step 3 of the epoch``
+        ``schedule: expected finite rates at least 0, got -0.1``
     """
-    rates = np.ascontiguousarray(rates, dtype=np.float64)
+    rates: Rates = np.ascontiguousarray(values, dtype=np.float64)
     if rates.shape != (n_steps,):
         raise ValueError(f"schedule: expected rates of shape ({n_steps},), one a step, got {rates.shape}")
     good = np.isfinite(rates) & (rates >= 0)

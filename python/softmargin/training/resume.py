@@ -35,7 +35,7 @@ def checksum(array: npt.NDArray[Any] | None) -> str | None:
     (True, False)
     """
     return (
-        None if array is None else f"other values, CRC-32 {zlib.crc32(np.ascontiguousarray(array).view(np.uint8)):08x}"
+        None if array is None else f"other values, CRC-32 {zlib.crc32(np.ascontiguousarray(array).data):08x}"
     )
 
 

@@ -214,7 +214,7 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     try:
         header = json.loads(data[8 : 8 + length].decode())
         texts = header.pop("__metadata__", {})
-        needed = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
+        needed: Any = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
     except (ValueError, RecursionError, AttributeError, TypeError, LookupError):
         raise ValueError("a damaged safetensors header") from None
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
@@ -265,7 +265,7 @@ def _parse_json(texts: Mapping[str, str], key: str) -> Any:
 
 def _parse_list(texts: Mapping[str, str], key: str, kinds: tuple[type, ...]) -> list[Any] | None:
     values = _parse_json(texts, key)
-    if values is not None and not (isinstance(values, list) and all(type(value) in kinds for value in values)):
+    if values is not None and not (isinstance(values, list) and {type(value) for value in values} <= set(kinds)):
         raise ValueError(f"metadata {key!r} that is not a list of names")
     return values
 

@@ -1,0 +1,5 @@
+"""`python -m softmargin.cli` is the command `softmargin`."""
+
+from softmargin.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,36 @@
+"""Rows held out of training: drawn at random, without a second copy of X."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROWS = 1024  # swapped at a time: the only extra memory
+
+
+def hold_out(X: Any, y: NDArray[Any], share: float, seed: int) -> tuple[Any, NDArray[Any], Any, NDArray[Any]]:
+    """Split X and y into training rows and ``round(share * n)`` held-out rows: X_train, y_train, X_val, y_val.
+
+    The held-out rows are a random sample: the last rows of a file that is sorted by class would be a single class. For
+    a dense X they change places with the last rows, in X and y themselves, and both parts are views. (Of a mapped file
+    only the pages with those rows become private; the file stays as it is.) A sparse X is copied.
+    """
+    n = len(y)
+    n_held = min(max(round(share * n), 1), n - 1)
+    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:n_held])
+    if not isinstance(X, np.ndarray):
+        keep = np.ones(n, dtype=bool)
+        keep[chosen] = False
+        return X[keep], y[keep], X[chosen], y[chosen]
+    start = n - n_held
+    leaving = chosen[chosen < start]
+    staying = np.setdiff1d(np.arange(start, n), chosen, assume_unique=True)
+    for array in (X, y):
+        for i in range(0, len(leaving), _ROWS):
+            a, b = leaving[i : i + _ROWS], staying[i : i + _ROWS]
+            rows = array[a]
+            array[a] = array[b]
+            array[b] = rows
+    return X[:start], y[:start], X[start:], y[start:]

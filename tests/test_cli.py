@@ -1,0 +1,388 @@
+"""The command in this process: training, predicting, errors in one line, machine output, help."""
+
+import csv
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.datasets import dump_svmlight_file
+
+import softmargin as sm
+from softmargin.cli import main
+from softmargin.model_file import load_model, save_model
+
+RNG = np.random.default_rng(0)
+CENTRES = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 0]], dtype=np.float32)
+Y = np.arange(120) % 3
+X = (CENTRES[Y] + RNG.normal(size=(120, 3))).astype(np.float32)
+QUICK = ["--epochs", "2", "--threads", "1"]
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Run a command line in an empty directory; code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        code = main([str(word) for word in words])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def expect_error(result, *parts):
+    code, _, err = result
+    assert code == 2
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    for part in parts:
+        assert part in err
+
+
+# train
+
+
+def test_train_is_fit(run):
+    """The model that the command writes is, bit for bit, what `fit` gives for the same words."""
+    np.savez("a.npz", X_train=X, y_train=Y, X_test=X[:9], y_test=Y[:9])
+    options = [
+        "--rule",
+        "sgd",
+        "--lr",
+        "0.2",
+        "--set",
+        "momentum=0.9",
+        "--set",
+        "nesterov=true",
+        "--schedule",
+        "constant",
+    ]
+    penalty = ["--penalty", "elasticnet", "--alpha", "0.01", "--l1-ratio", "0.3", "--batch-size", "32", "--seed", "5"]
+    code, out, err = run("train", "a.npz", *options, *penalty, "--standardize", *QUICK)
+    assert (code, err) == (0, "")
+    result = sm.fit(
+        X,
+        Y,
+        penalty=sm.ElasticNet(0.01, 0.3),
+        optimizer=sm.optimizers.SGD(lr=0.2, momentum=0.9, nesterov=True),
+        batch_size=32,
+        epochs=2,
+        rng=5,
+        standardize=True,
+    )
+    model = load_model("a.safetensors")
+    assert model.W.tobytes() == result.W.tobytes()
+    assert model.intercept.tobytes() == result.intercept.tobytes()
+    assert model.classes == (0, 1, 2)
+    right = np.mean(result.predict_scores(X[:9]).argmax(axis=1) == Y[:9])
+    lines = out.splitlines()
+    assert lines[0] == "read   a.npz: 120 × 3 float32, 9 test rows, 3 classes"
+    assert lines[2].startswith("epoch 1/2  loss ")
+    assert f"score  accuracy {right:.4f} on 9 test rows" in lines
+    assert lines[-1] == "next   softmargin predict a.safetensors a.npz"
+
+
+@pytest.mark.parametrize("loss", sm.losses.names())
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_every_loss_trains_and_predicts(run, loss, n_classes):
+    rows = np.less(Y, n_classes)
+    names = np.array(["ant", "bee", "cow"])[Y[rows]]
+    target = X[rows] @ [1.0, 2.0, 3.0]
+    real = sm.losses.info(loss)["target"] == "real"
+    np.savez("a.npz", X=X[rows], y=target if real else names)
+    code, out, err = run("train", "a.npz", "--loss", loss, "--json", *QUICK)
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert report["score_of"] == "held-out"
+    assert report["score_samples"] == round(0.1 * rows.sum())
+    assert [record["epoch"] for record in report["history"]] == [1, 2]
+    assert all(np.isfinite(record["val_loss"]) for record in report["history"])
+    assert report["history"][-1]["val_score"] == pytest.approx(report["score"])
+    signs = sm.losses.info(loss)["target"] == "signs"
+    model = load_model("a.safetensors")
+    assert model.W.shape[0] == (1 if real or (signs and n_classes == 2) else n_classes)
+    code, out, err = run("predict", "a.safetensors", "a.npz")
+    assert code == 0
+    predicted = out.split()
+    assert len(predicted) == rows.sum()
+    if real:
+        # 8 significant digits of a float32 are at hand; scores of another block shape may differ in the last bit
+        assert np.allclose(
+            [float(word) for word in predicted], model.predict_scores(X[rows])[:, 0], rtol=1e-6, atol=1e-6
+        )
+        assert err.startswith("R² ")
+    else:
+        assert err == f"accuracy {np.mean(np.array(predicted) == names):.4f} on {rows.sum()} rows (X)\n"
+
+
+def test_every_rule_penalty_and_schedule(run):
+    np.savez("a.npz", X=X, y=Y)
+    for rule in sm.optimizers.names():
+        assert run("train", "a.npz", "--rule", rule.lower(), *QUICK)[0] == 0
+    for penalty in (*sm.penalties.names(), "none"):
+        ratio = ["--l1-ratio", "0.5"] if penalty == "elasticnet" else []
+        assert run("train", "a.npz", "--penalty", penalty, *ratio, *QUICK)[0] == 0
+    for schedule in sm.schedules.names():
+        assert run("train", "a.npz", "--schedule", schedule.lower(), *QUICK)[0] == 0
+    assert run("train", "a.npz", "--schedule", "step:step_size=1,gamma=0.5", *QUICK)[0] == 0
+    assert run("train", "a.npz", "--batch-size", "full", "--no-intercept", *QUICK)[0] == 0
+    assert load_model("a.safetensors").intercept is None
+
+
+def test_the_same_samples_in_every_format_give_the_same_model(run):
+    wide = X.astype(np.float64)
+    np.savez("a.npz", X=wide, y=Y)
+    np.savez_compressed("b.npz", X=wide, y=Y)
+    frame = pl.DataFrame({"f0": wide[:, 0], "f1": wide[:, 1], "f2": wide[:, 2], "y": Y})
+    frame.write_csv("c.csv")
+    frame.write_parquet("d.parquet")
+    for name in ("a.npz", "b.npz", "c.csv", "d.parquet"):
+        target = ["--target", "y"] if name[0] in "cd" else []
+        assert run("train", name, *target, *QUICK)[0] == 0
+    models = [load_model(f"{name}.safetensors") for name in "abcd"]
+    assert len({model.W.tobytes() for model in models}) == 1
+    assert models[2].feature_names == ("f0", "f1", "f2")
+
+
+def test_libsvm_text_and_a_test_file_with_fewer_features(run):
+    dump_svmlight_file(X.astype(np.float64), np.where(Y > 0, 1, -1), "a.svm", zero_based=False)
+    assert run("train", "a.svm", "--loss", "binary_hinge", *QUICK)[0] == 0
+    model = load_model("a.safetensors")
+    assert model.classes == (-1, 1)
+    dump_svmlight_file(X[:5, :2].astype(np.float64), np.ones(5), "b.svm", zero_based=False)
+    code, out, err = run("predict", "a.safetensors", "b.svm", "--scores")
+    narrow = np.hstack([X[:5, :2], np.zeros((5, 1), np.float32)])
+    assert code == 0
+    assert np.allclose([float(word) for word in out.split()], model.predict_scores(narrow)[:, 0], rtol=1e-5, atol=1e-5)
+    assert "on 5 rows" in err
+
+
+def test_a_class_that_is_only_among_the_held_out_rows(run):
+    for seed in range(5):
+        y = np.zeros(40, dtype=np.int64)
+        y[:20], y[RNG.integers(40)] = 1, 2
+        np.savez("a.npz", X=X[:40], y=y)
+        assert run("train", "a.npz", "--validation", "0.5", "--seed", seed, *QUICK)[0] == 0
+        assert load_model("a.safetensors").W.shape == (3, 3)
+
+
+def test_divergence_names_a_way_out(run):
+    np.savez("a.npz", X=1e4 * X, y=X @ [1.0, 2.0, 3.0])
+    result = run("train", "a.npz", "--loss", "mse", "--rule", "sgd", "--lr", "10", "--epochs", "20")
+    expect_error(result, "error: --lr: training diverged at step ", "try one ten times smaller, or --standardize")
+
+
+def test_large_features_have_a_hint(run):
+    np.savez("a.npz", X=(20 * X).clip(0, 255).astype(np.uint8), y=Y)
+    assert "hint   features reach" in run("train", "a.npz", *QUICK)[1]
+    assert "hint" not in run("train", "a.npz", "--standardize", *QUICK)[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--loss", "hing"], ["--loss: expected one of 'softmax', 'hinge', ", "got 'hing'; did you mean 'hinge'?"]),
+        (["--penalty", "l3"], ["--penalty: expected one of 'l2', 'l1', 'elasticnet', 'none', got 'l3'"]),
+        (["--alpha", "-1"], ["--alpha: expected ", "got -1"]),
+        (["--l1-ratio", "0.5"], ["--l1-ratio: expected a penalty that has one, got 'l2'; --penalty elasticnet"]),
+        (["--penalty", "elasticnet", "--l1-ratio", "2"], ["--l1-ratio: expected ", "got 2"]),
+        (["--rule", "adm"], ["--rule: expected one of 'SGD', ", "did you mean 'Adam'?"]),
+        (["--lr", "-1"], ["--lr: expected ", "got -1"]),
+        (["--lr", "fast"], ["--lr", '"fast"']),
+        (["--set", "momentm=1"], ["--set: expected one of 'betas', ", "for Adam, got 'momentm'"]),
+        (["--set", "betas=0.9"], ["--set betas: expected 2 numbers with commas between, got '0.9'"]),
+        (["--set", "eps"], ["--set: expected NAME=VALUE, got 'eps'; as in --set eps=0.9"]),
+        (["--set", "lr=1"], ["say --lr instead"]),
+        (["--set", "eps=x"], ["--set eps: expected a number, got 'x'"]),
+        (["--rule", "sgd", "--set", "nesterov=maybe"], ["--set nesterov: expected true or false, got 'maybe'"]),
+        (["--rule", "sgd", "--set", "nesterov=true"], ["nesterov", "momentum"]),
+        (["--schedule", "cosin"], ["--schedule: expected one of 'Constant', ", "did you mean 'Cosine'?"]),
+        (["--schedule", "step:gama=1"], ["--schedule Step: expected one of ", "did you mean 'gamma'?"]),
+        (["--schedule", "constant:a=1"], ["--schedule Constant: expected no parameters, got 'a=1'"]),
+        (["--schedule", "step:step_size=0"], ["--schedule Step: step_size: expected ", "got 0"]),
+        (["--epochs", "0"], ["--epochs: expected at least 1, got 0"]),
+        (["--epochs", "1.5"], ["--epochs: expected an integer, got '1.5'"]),
+        (["--batch-size", "0"], ["--batch-size: expected at least 1, or full, got 0"]),
+        (["--batch-size", "half"], ["--batch-size: expected an integer, or full, got 'half'"]),
+        (["--threads", "0"], ["--threads: expected at least 1, got 0"]),
+        (["--seed", "-1"], ["--seed: expected 0 or more, got -1"]),
+        (["--validation", "1"], ["--validation: expected at least 0 and less than 1, got 1.0"]),
+        (["--format", "npy"], ["--format: expected one of 'npz', ", "did you mean 'npz'?"]),
+        (["--output", "none/m.safetensors"], ["--output: expected an existing directory, got none"]),
+        (["--output", "."], ["--output: expected a file, got the directory ."]),
+        (["--los", "hinge"], ["--los", "--loss", "softmargin train --help"]),
+        (["--margin", "-1", "--loss", "hinge"], ["--margin: expected ", "got -1"]),
+        (["--loss", "hinge", "--lr"], ["--lr requires an argument"]),
+        (["b.npz"], ["b.npz"]),
+    ],
+)
+def test_wrong_options_are_one_line(run, tmp_path, words, parts):
+    np.savez("a.npz", X=X, y=Y)
+    expect_error(run("train", "a.npz", *words), *parts)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+@pytest.mark.parametrize(
+    ("y", "words", "parts"),
+    [
+        (X[:, 0], [], ["y: expected class labels, got ", "for a regression give --loss mse|mae|huber"]),
+        (np.arange(120), [], ["y: expected class labels, got 120 different values in 120 rows"]),
+        (np.zeros(120, int), [], ["y: expected at least two classes, got only 0"]),
+        (np.where(Y, np.nan, 1.0), [], ["y: expected class labels, got nan in row 2"]),
+        (np.where(Y, np.inf, 1.0), ["--loss", "mse"], ["y: expected finite numbers, got inf in row 2"]),
+        (Y.astype(str), ["--loss", "mse"], ["y: expected real targets, got dtype <U", "--loss softmax"]),
+        (np.stack([Y, Y], axis=1), [], ["y: expected one class label a row, got shape (120, 2)"]),
+    ],
+)
+def test_wrong_targets_are_one_line(run, y, words, parts):
+    np.savez("a.npz", X=X, y=y)
+    expect_error(run("train", "a.npz", *words), *parts)
+
+
+def test_bad_numbers_in_X_are_one_line(run):
+    bad = X.copy()
+    bad[7, 1] = np.nan
+    np.savez("a.npz", X=bad, y=Y)
+    expect_error(run("train", "a.npz", "--validation", "0", *QUICK), "X", "nan")
+
+
+def test_missing_files_and_commands(run):
+    expect_error(run("train", "nothing.npz"), "nothing.npz: no such file")
+    expect_error(run("trian"), 'Did you mean "train"?')
+    expect_error(run("train"), "FILE", "softmargin train --help")
+    expect_error(run("predict", "nothing.safetensors", "a.npz"), "no such model; softmargin train writes one")
+
+
+# predict
+
+
+@pytest.fixture
+def model(run):
+    W = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
+    save_model("m.safetensors", W, loss="softmax", classes=["ant", "bee", "cow"])
+    np.savez("x.npz", X=X)
+    return "m.safetensors"
+
+
+def test_labels_scores_and_probabilities(run, model):
+    code, out, err = run("predict", model, "x.npz")
+    assert (code, err) == (0, "")
+    assert out.split() == [("ant", "bee", "cow")[i] for i in X.argmax(axis=1)]
+    rows = list(csv.reader(run("predict", model, "x.npz", "--scores")[1].splitlines()))
+    assert rows[0] == ["ant", "bee", "cow"]
+    assert (np.array(rows[1:], dtype=np.float32) == X).all()  # printed so that reading gives the same float32
+    rows = list(csv.reader(run("predict", model, "x.npz", "--proba")[1].splitlines()))
+    p = np.exp(X.astype(np.float64))
+    # each side rounds its exponentials, their sum and the quotient: a few units of 2^-53
+    assert np.allclose(np.array(rows[1:], dtype=float), p / p.sum(axis=1, keepdims=True), rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_logistic_probabilities(run, outputs):
+    W = np.eye(3, dtype=np.float32)[:outputs]
+    classes = [-1, 1] if outputs == 1 else [3, 4, 5]
+    save_model("m.safetensors", W, loss="logistic", classes=classes)
+    np.savez("x.npz", X=1000 * X, y=np.full(120, classes[0]))
+    _, out, err = run("predict", "m.safetensors", "x.npz", "--proba")
+    rows = list(csv.reader(out.splitlines()))
+    assert rows[0] == [str(name) for name in classes]
+    p = np.array(rows[1:], dtype=float)
+    assert np.isfinite(p).all()
+    assert np.allclose(p.sum(axis=1), 1, rtol=1e-14)
+    scores = 1000 * X @ W.T
+    labels = np.array(classes)[(scores[:, 0] > 0).astype(int) if outputs == 1 else scores.argmax(axis=1)]
+    assert err == f"accuracy {np.mean(labels == classes[0]):.4f} on 120 rows (X)\n"
+
+
+def test_output_file_and_json(run, model, tmp_path):
+    code, out, _ = run("predict", model, "x.npz", "--output", "p.csv")
+    assert (code, out) == (0, "")
+    lines = (tmp_path / "p.csv").read_text().splitlines()
+    assert lines[0] == "prediction"
+    assert len(lines) == 121
+    report = json.loads(run("predict", model, "x.npz", "--json")[1])
+    assert report["labels"] == lines[1:]
+    assert report["score"] is None
+    report = json.loads(run("predict", model, "x.npz", "--json", "--proba")[1])
+    assert np.array(report["proba"]).shape == (120, 3)
+
+
+def test_labels_of_a_file_are_matched_by_name(run, model):
+    names = np.array(["ant", "bee", "cow"])
+    right = X.argmax(axis=1)
+    np.savez("y.npz", X=X, y=right, classes=names)
+    assert run("predict", model, "y.npz")[2] == "accuracy 1.0000 on 120 rows (X)\n"
+    np.savez("y.npz", X=X, y=names[right])
+    assert run("predict", model, "y.npz")[2] == "accuracy 1.0000 on 120 rows (X)\n"
+    np.savez("y.npz", X=X, y=np.where(right == 0, "ape", names[right]))
+    err = run("predict", model, "y.npz")[2]
+    assert f"accuracy {np.mean(right != 0):.4f}" in err
+    assert f"note: {np.sum(right == 0)} rows have labels that the model does not know" in err
+    np.savez("y.npz", X=X, y=right + 10)
+    code, out, err = run("predict", model, "y.npz")
+    assert code == 0
+    assert len(out.split()) == 120
+    assert "no accuracy: none of the file's labels" in err
+
+
+def test_columns_are_found_by_name(run):
+    save_model("m.safetensors", np.array([[1, -1]], np.float64), loss="mse", feature_names=["a", "b"])
+    pl.DataFrame({"b": [1, 2], "extra": ["x", "y"], "a": [5, 7]}).write_csv("f.csv")
+    code, out, err = run("predict", "m.safetensors", "f.csv")
+    assert (code, err) == (0, "")
+    assert [float(word) for word in out.split()] == [4.0, 5.0]
+    pl.DataFrame({"b": [1, 2], "aa": [5, 7]}).write_csv("f.csv")
+    expect_error(run("predict", "m.safetensors", "f.csv"), "expected a column 'a', got 'b', 'aa'")
+
+
+def test_wrong_predictions_are_one_line(run, model, tmp_path):
+    np.savez("wide.npz", X=np.ones((4, 5), np.float32))
+    expect_error(run("predict", model, "wide.npz"), "expected the model's 3 features, got 5")
+    np.savez("bad.npz", X=np.full((4, 3), np.nan, np.float32))
+    expect_error(run("predict", model, "bad.npz"), "nan")
+    expect_error(run("predict", model, "x.npz", "--scores", "--proba"), "expected one of --scores and --proba")
+    expect_error(run("predict", model, "x.npz", "--output", "no/p.csv"), "--output: expected an existing directory")
+    expect_error(run("predict", model, "x.npz", "--threads", "0"), "--threads")
+    expect_error(run("predict", "x.npz", "x.npz"), "x.npz: expected a softmargin model, got something that is not")
+    (tmp_path / model).write_bytes((tmp_path / model).read_bytes()[:-1])
+    expect_error(run("predict", model, "x.npz"), "expected a softmargin model, got a file cut short")
+    save_model("h.safetensors", np.eye(3, dtype=np.float32), loss="hinge", classes=[0, 1, 2])
+    expect_error(run("predict", "h.safetensors", "x.npz", "--proba"), "got 'hinge'; use --scores instead")
+
+
+# info, demo, help
+
+
+def test_info(run):
+    code, out, _ = run("info")
+    assert code == 0
+    assert f"version             {sm.__version__}" in out
+    facts = json.loads(run("info", "--json")[1])
+    assert facts["simd_active"] == sm.simd_level()
+    assert facts["losses"] == list(sm.losses.names())
+    assert facts["packages"]["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--help"], *([name, "--help"] for name in ("demo", "train", "predict", "info"))]
+)
+def test_help(run, words):
+    code, out, err = run(*words)
+    assert (code, err) == (0, "")
+    assert "Usage: softmargin" in out
+
+
+def test_help_lists_what_the_registry_has(run):
+    text = " ".join(run("train", "--help")[1].replace("│", " ").split())
+    for names in (sm.losses.names(), sm.penalties.names(), sm.optimizers.names(), sm.schedules.names()):
+        assert ", ".join(names) in text
+
+
+def test_version(run):
+    assert run("--version")[1] == f"{sm.__version__}\n"
+
+
+def test_demo_needs_a_directory(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    expect_error(run("demo", "--output", "file"), "--output: expected a directory, got the file file")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import softmargin as sm
-from softmargin import reference
+from softmargin import _core, reference
 
-REGISTRY = sm._core.registry()["penalties"]
+REGISTRY = _core.registry()["penalties"]
 
 
 def some(name, alpha=0.3):

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 
 import softmargin as sm
+from softmargin import _core
 from softmargin._validation import (
     as_integer,
     as_matrix,
@@ -30,7 +31,7 @@ REAL = {"target": "real"}
 def scores_of(X):
     """X as the core reads it, in float64: its scores under the unit matrix."""
     matrix = read_matrix(X)
-    return sm._core.scores(np.eye(matrix.n_features), None, matrix.core, 1)
+    return _core.scores(np.eye(matrix.n_features), None, matrix.core, 1)
 
 
 def refusal(function, *arguments, **named):
@@ -52,9 +53,9 @@ def test_views_are_read_as_they_are(dtype):
         assert (matrix.n_samples, matrix.n_features, matrix.dtype) == (*X.shape, dtype)
     # No copy: what is written into the array afterwards is seen.
     matrix = as_matrix(base)
-    before = sm._core.scores(np.eye(10), None, matrix, 1)
+    before = _core.scores(np.eye(10), None, matrix, 1)
     base[0, 0] += 1
-    assert sm._core.scores(np.eye(10), None, matrix, 1)[0, 0] == before[0, 0] + 1
+    assert _core.scores(np.eye(10), None, matrix, 1)[0, 0] == before[0, 0] + 1
 
 
 def test_what_becomes_of_other_arrays():
@@ -127,7 +128,7 @@ def test_csr_that_shares_its_data_is_not_copied():
     X = scipy.sparse.csr_array(np.eye(3))
     matrix = as_matrix(X)
     X.data[0] = 5
-    assert sm._core.scores(np.eye(3), None, matrix, 1)[0, 0] == 5
+    assert _core.scores(np.eye(3), None, matrix, 1)[0, 0] == 5
 
 
 def test_refusals_of_X():
@@ -205,6 +206,7 @@ def test_distributions():
 
 def test_refusals_of_y():
     nan, inf = np.nan, np.inf
+    labels_wanted = "y: expected labels of shape (n_samples,) for 'loss', got shape (3, 3)"
     for y, info, k, text in [
         ([0, 1], CLASSES, None, "y: expected 3 samples as in X, got 2"),
         (0, CLASSES, None, "y: expected shape (n_samples,) or (n_samples, n_outputs), got ()"),
@@ -228,8 +230,7 @@ def test_refusals_of_y():
             np.eye(3),
             CLASSES,
             None,
-            "y: expected labels of shape (n_samples,) for 'loss', got shape (3, 3); "
-            "of one-hot rows y.argmax(axis=1) makes labels",
+            labels_wanted + "; of one-hot rows y.argmax(axis=1) makes labels",
         ),
         (np.eye(3), SOFTMAX, 4, "y: expected shape (n_samples, 4), one column a row of W, got (3, 3)"),
         (np.eye(3) * 1.001, SOFTMAX, 3, "y: expected rows that sum to 1, got 1.001 at row 0"),

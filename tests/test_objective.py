@@ -1,0 +1,175 @@
+"""F and its gradient through every layout of X, type of W, weight, option and number of threads."""
+
+import re
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import softmargin as sm
+from softmargin import reference
+
+SIZES = (1, 2, 63, 64, 65, 257)
+
+
+def layouts(rng, n, d):
+    """The same kind of X in every layout: small multiples of 1/2 that every type holds exactly."""
+    signed = rng.integers(-3, 4, (n, d)) / 2
+    sparse = np.where(rng.random((n, d)) < 0.2, signed, 0)
+    yield "float32", signed.astype(np.float32)
+    yield "float64", signed
+    yield "float16", signed.astype(np.float16)
+    yield "uint8", rng.integers(0, 4, (n, d)).astype(np.uint8)
+    yield "strided", np.repeat(signed.astype(np.float32), 2, axis=0)[::-2]
+    yield "one row", np.broadcast_to(signed[0].astype(np.float32), (n, d))
+    for dtype in (np.float32, np.float64):
+        for index in (np.int32, np.int64):
+            X = scipy.sparse.csr_array(sparse.astype(dtype))
+            X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
+            yield f"csr {dtype.__name__} {index.__name__}", X
+    shuffled = scipy.sparse.csr_array(sparse.astype(np.float32))
+    for i in range(n):  # indices that fall, which scipy calls unsorted
+        row = slice(shuffled.indptr[i], shuffled.indptr[i + 1])
+        shuffled.indices[row], shuffled.data[row] = shuffled.indices[row][::-1].copy(), shuffled.data[row][::-1].copy()
+    shuffled.has_sorted_indices = False
+    yield "csr unsorted", shuffled
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_layout(dtype):
+    rng = np.random.default_rng(0)
+    eps = np.finfo(dtype).eps
+    for n in SIZES:
+        for d in SIZES:
+            k = int(rng.choice([2, 3, 10]))
+            W, b, y = rng.integers(-4, 5, (k, d)) / 8, rng.integers(-4, 5, k) / 8, rng.integers(0, k, n)
+            w = rng.random(n) + 0.1
+            for name, X in layouts(rng, n, d):
+                for loss in ("softmax", "squared_hinge"):
+                    options = {"loss": loss, "sample_weight": w, "penalty": sm.L2(0.1)}
+                    expected = reference.loss_and_grad(W, X, y, intercept=b, **options)
+                    W_t, b_t = W.astype(dtype), b.astype(dtype)
+                    got = sm.loss_and_grad(W_t, X, y, intercept=b_t, **options)
+                    # dS of one row is at most `reach`, so the sizes of the terms of an element sum to reach max|x| at most;
+                    # their errors add up like a random walk of 240 terms, with room for exp and log (as in test_losses.py).
+                    S = reference.scores(W, b, reference.objective.dense(X))
+                    reach = 2 * k * (1 + np.abs(S).max()) * 3
+                    for value, wanted in zip(got, expected, strict=True):
+                        size = max(reach, float(np.max(np.abs(wanted))))
+                        assert np.all(np.abs(value - wanted) <= 64 * eps * size), (name, n, d, k, loss)
+
+
+def test_threads_and_calls_give_the_same_bits():
+    rng = np.random.default_rng(1)
+    for X in (
+        rng.normal(size=(1000, 65)).astype(np.float32),
+        scipy.sparse.random_array((1000, 65), density=0.1, rng=rng),
+    ):
+        y, W = rng.integers(0, 10, 1000), rng.normal(size=(10, 65))
+        results = [sm.loss_and_grad(W, X, y, intercept=W[:, 0], num_threads=t) for t in (1, 2, 3, 4, 8, None, 1)]
+        for result in results[1:]:
+            assert result.loss == results[0].loss
+            np.testing.assert_array_equal(result.grad, results[0].grad)
+            np.testing.assert_array_equal(result.intercept_grad, results[0].intercept_grad)
+
+
+def test_weights_count_samples():
+    """An integer weight is as good as that many copies of the sample; weight 0 as none."""
+    rng = np.random.default_rng(2)
+    X, y, W = rng.normal(size=(30, 5)), rng.integers(0, 3, 30), rng.normal(size=(3, 5))
+    w = rng.integers(0, 4, 30)
+    a = sm.loss_and_grad(W, X, y, sample_weight=w, intercept=np.ones(3))
+    b = sm.loss_and_grad(W, np.repeat(X, w, axis=0), np.repeat(y, w), intercept=np.ones(3))
+    np.testing.assert_allclose(a.loss, b.loss, rtol=1e-14)
+    np.testing.assert_allclose(a.grad, b.grad, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(a.intercept_grad, b.intercept_grad, rtol=0, atol=1e-14)
+    scaled = sm.loss_and_grad(W, X, y, sample_weight=4.0 * w, intercept=np.ones(3))
+    assert scaled.loss == a.loss  # a power of two changes no bit
+
+
+def test_what_comes_back():
+    X, y = np.eye(2, dtype=np.float32), [0, 1]
+    for dtype in (np.float32, np.float64):
+        result = sm.loss_and_grad(np.zeros((2, 2), dtype), X, y)
+        assert result.intercept_grad is None
+        assert type(result.loss) is float
+        assert (result.grad.dtype, result.grad.shape) == (dtype, (2, 2))
+        with_b = sm.loss_and_grad(np.zeros((2, 2), dtype), X, y, intercept=[0, 0])
+        assert with_b.intercept_grad.dtype == dtype
+    loss, grad, _ = result
+    assert (loss, grad) == (result.loss, grad)
+    wide = np.zeros((2, 4))[:, ::2]  # W may be any array of its shape: it is small, so it is copied
+    np.testing.assert_array_equal(sm.loss_and_grad(wide, X, y).grad, result.grad)
+    assert repr(result).startswith("LossGrad(loss=")
+
+
+def test_out_is_filled():
+    rng = np.random.default_rng(3)
+    X, y, W = rng.normal(size=(10, 4)), rng.integers(0, 3, 10), rng.normal(size=(3, 4))
+    out = np.full((3, 4), np.nan)
+    result = sm.loss_and_grad(W, X, y, out=out)
+    assert result.grad is out
+    np.testing.assert_array_equal(out, sm.loss_and_grad(W, X, y).grad)
+    for bad, kind, text in [
+        (out.astype(np.float32), TypeError, "out: expected an ndarray of float64, got dtype float32"),
+        (out.tolist(), TypeError, "out: expected an ndarray of float64, got list"),
+        (out.T, ValueError, "out: expected shape (3, 4), got (4, 3)"),
+        (np.asfortranarray(out), ValueError, "out: expected a C-contiguous array, got strides (8, 24)"),
+        (np.broadcast_to(np.float64(0), (3, 4)), ValueError, "out: expected a C-contiguous array, got strides (0, 0)"),
+        (W, ValueError, "out: expected an array apart from W, got one that shares its memory"),
+    ]:
+        with pytest.raises(kind, match=f"^{re.escape(text)}$"):
+            sm.loss_and_grad(W, X, y, out=bad)
+    frozen = np.zeros((3, 4))
+    frozen.setflags(write=False)
+    with pytest.raises(ValueError, match=r"^out: expected a writeable array, got a read-only one$"):
+        sm.loss_and_grad(W, X, y, out=frozen)
+
+
+def test_refusals():
+    X, y, W = np.ones((3, 2)), [0, 1, 1], np.zeros((2, 2))
+    cases = [
+        ({"W": W.astype(int)}, TypeError, "W: expected float32 or float64, got dtype int64; use W.astype(np.float64)"),
+        ({"W": W[:, :1]}, ValueError, "W: expected shape (n_outputs, 2), got (2, 1)"),
+        ({"intercept": [1, 2, 3]}, ValueError, "intercept: expected shape (2,), one number a row of W, got (3,)"),
+        ({"intercept": ["a", "b"]}, TypeError, "intercept: expected numbers, got dtype <U1"),
+        ({"intercept": [0, np.nan]}, ValueError, "intercept: expected finite numbers, got nan at [1]"),
+        ({"y": [0, 1, 2]}, ValueError, "y: expected labels 0..1, got 2 at row 2"),
+        ({"margin": -1}, ValueError, "margin: expected a number at least 0, got -1.0"),
+        ({"delta": 0}, ValueError, "delta: expected a number above 0, got 0.0"),
+        (
+            {"num_threads": 0},
+            ValueError,
+            "num_threads: expected an integer at least 1, got 0; None stands for the default",
+        ),
+    ]
+    for changed, kind, text in cases:
+        arguments = {"W": W, "X": X, "y": y} | changed
+        with pytest.raises(kind, match=f"^{re.escape(text)}$"):
+            sm.loss_and_grad(**arguments)
+    with pytest.raises(ValueError, match=r"^loss: expected one of 'softmax', .*; did you mean 'logistic'\?$"):
+        sm.loss_and_grad(W, X, y, loss="logistik")
+
+
+def test_X_that_is_not_finite_is_named():
+    y, W = np.zeros(100, int), np.zeros((2, 70), np.float32)
+    for value in (np.nan, np.inf, -np.inf):
+        for dtype in (np.float16, np.float32, np.float64):
+            X = np.zeros((100, 70), dtype)
+            X[93, 66] = value
+            for bad in (X, scipy.sparse.csr_array(X.astype(np.float64))):
+                with pytest.raises(ValueError, match=r"^X: .*93"):
+                    sm.loss_and_grad(W, bad, y)
+
+
+def test_adding_a_constant_to_all_scores_changes_nothing():
+    """A shift of b: class losses see differences of scores only."""
+    rng = np.random.default_rng(4)
+    X, y, W = rng.normal(size=(20, 3)), rng.integers(0, 4, 20), rng.normal(size=(4, 3))
+    for loss in sm.losses.names():
+        if sm.losses.info(loss)["target"] == "classes":
+            a = sm.loss_and_grad(W, X, y, loss=loss, intercept=np.zeros(4))
+            b = sm.loss_and_grad(W, X, y, loss=loss, intercept=np.full(4, 8.0))
+            np.testing.assert_allclose(a.loss, b.loss, rtol=1e-13)
+            np.testing.assert_allclose(a.grad, b.grad, atol=1e-13)
+            np.testing.assert_allclose(a.intercept_grad.sum(), 0, atol=1e-15)

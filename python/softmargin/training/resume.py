@@ -34,9 +34,7 @@ def checksum(array: npt.NDArray[Any] | None) -> str | None:
     >>> checksum(np.zeros(3)) == checksum(np.zeros(3)), checksum(np.zeros(3)) == checksum(np.zeros(4))
     (True, False)
     """
-    return (
-        None if array is None else f"other values, CRC-32 {zlib.crc32(np.ascontiguousarray(array).data):08x}"
-    )
+    return None if array is None else f"other values, CRC-32 {zlib.crc32(np.ascontiguousarray(array).data):08x}"
 
 
 def resumable(resume: Any) -> RunState:

@@ -55,8 +55,8 @@ def standardization(data: Data, *, centre: bool, num_threads: int) -> Standardiz
         warnings.warn(
             f"standardize: {far} of {len(mean)} features have a mean more than {FAR_FROM_ZERO:g} times their deviation "
             f"(feature {worst}: {ratio[worst]:.3g} times), where float32 scores lose about 3e-7 of that ratio; "
-            "subtract a constant from these features, or pass X as float64",
+            "subtract a constant from these features, or compute in float64 by a W0 of that dtype",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return Standardization(mean, scale)

@@ -60,7 +60,7 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
     const Stopwatch watch;
     parallel(threads, [&](Team& team) {
       const auto rank = static_cast<std::size_t>(team.rank());
-      const Scratch<T> scratch = workspace.scratch(team.rank());
+      const Scratch<T> scratch = workspace.scratch(team.rank(), gradient ? kTileRows / 2 : kTileRows);
       T* S = scores[rank].data();
       T* part = parts[rank].data();
       const Share own = share_of(n_slots, team.rank(), team.size());

@@ -29,9 +29,9 @@ class Workspace {
     }
   }
 
-  Scratch<T> scratch(int rank) {
+  Scratch<T> scratch(int rank, int64_t prefetched_rows = kTileRows) {
     const auto i = static_cast<std::size_t>(rank);
-    return {staged_[i].data(), features_, stride_, accumulators_[i].data()};
+    return {staged_[i].data(), features_, stride_, prefetched_rows, accumulators_[i].data()};
   }
   T* targets(int rank) { return targets_[static_cast<std::size_t>(rank)].data(); }
 

@@ -19,6 +19,7 @@ struct Scratch {
   T* staged;                // [kTileRows][staged_stride]: rows converted to T
   int64_t staged_features;  // how many features of a row fit: all of them, or one tile
   int64_t staged_stride;
+  int64_t prefetched_rows;  // of the next tile, by the score kernel; a gradient kernel that follows at once fetches the others
   void* accumulators;       // [kScoreOutputs][kAccumulatorRows] vectors of up to 64 bytes; CSR: [n_outputs] of T
 };
 

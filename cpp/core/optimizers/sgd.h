@@ -35,7 +35,7 @@ struct Sgd {
     const bool first = t == 1;
     out[0] = lr;
     out[1] = first ? 0 : momentum;
-    out[2] = first ? 1 : 1 - dampening;
+    out[2] = first || momentum == 0 ? 1 : 1 - dampening;  // without momentum the dampening is ignored
     out[3] = p[3] != 0 ? momentum : 0;  // weight of the buffer in a Nesterov step
     out[4] = p[3] != 0 ? 1 : 0;         // weight of the gradient
     out[5] = p[4];

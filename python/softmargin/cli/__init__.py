@@ -21,9 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return run(sys.argv[1:] if argv is None else list(argv))
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA:
             raise
-        print(f'error: {error.name} is not installed; run: pip install "softmargin[cli]"', file=sys.stderr)
+        print(f'error: {package} is not installed; run: pip install "softmargin[cli]"', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -6,6 +6,7 @@ import json
 import shlex
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ FEATURES = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
 
 def demo(output: Path, *, as_json: bool) -> int:
     """Run everything, write pictures, model and test digits to `output`; the exit code."""
+    import_module("matplotlib")  # if it is missing, that is told now and not at the end
+
     start = time.perf_counter()
     if output.exists() and not output.is_dir():
         raise CliError(f"--output: expected a directory, got the file {output}")

@@ -37,10 +37,9 @@ class EpochProgress:
             self._live = Progress(
                 SpinnerColumn(),
                 TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.description}"),
+                BarColumn(bar_width=16),
                 TimeRemainingColumn(),
-                TextColumn("left"),
+                TextColumn("left  {task.description}"),
                 console=console,
             )
         self._start = 0.0
@@ -48,7 +47,7 @@ class EpochProgress:
     def __enter__(self) -> Self:
         self._start = time.perf_counter()
         if self._live is not None:
-            self._task = self._live.add_task("first epoch", total=self.epochs)
+            self._task = self._live.add_task("", total=self.epochs)
             self._live.start()
         return self
 
@@ -71,17 +70,19 @@ class EpochProgress:
             }
         )
         if self._live is not None:
-            self._live.update(self._task, completed=done, description=describe(self.records[-1]))
+            self._live.update(self._task, completed=done, description=describe(self.records[-1], short=True))
         elif self._every and (done % self._every == 0 or done in (1, self.epochs)):
             left = (time.perf_counter() - self._start) / done * (self.epochs - done)
             number = f"{done:>{len(str(self.epochs))}}/{self.epochs}"
             print(f"epoch {number}  {describe(self.records[-1])}  {left:.1f} s left", flush=True)
 
 
-def describe(record: dict[str, float | int | None]) -> str:
-    """``loss 1.8234  lr 0.001`` and, with a validation set, ``val loss 1.9012  val score 0.3412``."""
-    words = [f"loss {record['loss']:<8.5g}", f"lr {record['lr']:<8.4g}"]
-    if record["val_loss"] is not None:
+def describe(record: dict[str, float | int | None], *, short: bool = False) -> str:
+    """``loss 1.8234  lr 0.001  val loss 1.9012  val score 0.3412``, in short without the middle two."""
+    words = [f"loss {record['loss']:<8.5g}"]
+    if not short:
+        words.append(f"lr {record['lr']:<8.4g}")
+    if record["val_loss"] is not None and not short:
         words.append(f"val loss {record['val_loss']:<8.5g}")
     if record["val_score"] is not None:
         words.append(f"val score {record['val_score']:.4f}")

@@ -2,8 +2,11 @@
 
 import itertools
 import math
+import os
 import pickle
 import re
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -428,6 +431,34 @@ def test_nothing_of_the_size_of_X_is_made():
     finally:
         tracemalloc.stop()
     assert peak < 0.2 * big.nbytes  # y, its copies and the scores of the validation set: 2.6 MB of 20
+
+
+POISONED = """
+import hashlib, itertools, sys
+import numpy as np, scipy.sparse
+import softmargin as sm
+
+X, y = np.random.default_rng(0).normal(size=(65, 17)), np.arange(65) % 3
+digest = hashlib.sha256()
+rules = [sm.optimizers.SGD(lr=0.02, momentum=0.9), *(sm.optimizers.get(name)(lr=0.05) for name in sm.optimizers.names())]
+for dtype, standardize, optimizer in itertools.product((np.float32, np.float64), (False, True), rules):
+    for data in (X.astype(dtype), scipy.sparse.csr_array(np.where(X > 0, X, 0).astype(dtype))):
+        result = sm.fit(data, y, optimizer=optimizer, standardize=standardize, batch_size=16, epochs=2, rng=0)
+        digest.update(result.W.tobytes() + result.intercept.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_fresh_memory_may_hold_anything():
+    """glibc fills what malloc gives with a byte: as float32 and float64, 0x7f... and 0xfe... are the largest of numbers."""
+    prints = set()
+    for byte in ("0", "128", "1"):
+        environment = os.environ | {"MALLOC_PERTURB_": byte}
+        command = [sys.executable, "-c", POISONED]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        prints.add(done.stdout)
+    assert len(prints) == 1
 
 
 def test_refusals():

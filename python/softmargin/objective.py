@@ -27,6 +27,9 @@ from softmargin.penalties import Penalty, as_spec
 __all__ = ["LossGrad", "loss_and_grad"]
 
 
+_LOSSES = _core.registry()["losses"]
+
+
 class LossGrad(NamedTuple):
     """The objective and its gradient.
 
@@ -71,9 +74,8 @@ def read_data(
     delta: object = 1.0,
 ) -> Data:
     """Check a data set and its loss and hand them to the core; n_outputs and dtype are W's where there is a W."""
-    losses = _core.registry()["losses"]
-    name = choose("loss", loss, losses)
-    info = losses[name]
+    name = choose("loss", loss, _LOSSES)
+    info = _LOSSES[name]
     matrix = read_matrix(X)
     n_samples = matrix.n_samples
     targets, n_outputs = as_targets(y, name, info, n_samples, n_outputs)

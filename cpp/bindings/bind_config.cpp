@@ -27,7 +27,6 @@ py::dict build_info() {
   py::dict info;
   info["version"] = SOFTMARGIN_VERSION;
   info["compiler"] = compiler();
-  info["cpp_standard"] = static_cast<int64_t>(__cplusplus);
   info["simd_compiled"] = py::tuple(py::cast(compiled_levels()));
   info["simd_supported"] = py::tuple(py::cast(supported_levels()));
   info["simd_active"] = active_level();

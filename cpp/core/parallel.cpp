@@ -62,7 +62,7 @@ std::atomic<bool> fork_handler{true};
 
 // A forked child has none of the runtime's threads, but libgomp still waits for them. Let go of the pool before the
 // fork: parent and child each start a new one when they next need it.
-void survive_forks() {
+[[maybe_unused]] void survive_forks() {
 #if defined(_OPENMP) && !defined(_WIN32)
   static std::once_flag once;
   const auto prepare = [] {

@@ -26,7 +26,6 @@ class BuildInfo(TypedDict):
 
     version: str
     compiler: str
-    cpp_standard: int
     simd_compiled: tuple[str, ...]
     simd_supported: tuple[str, ...]
     simd_active: str
@@ -185,8 +184,8 @@ def build_info() -> BuildInfo:
     Returns
     -------
     dict
-        ``version`` of the compiled module; ``compiler``; ``cpp_standard`` (``__cplusplus``); the instruction sets
-        ``simd_compiled``, ``simd_supported`` and ``simd_active``; ``openmp``, the date of the OpenMP standard that the
+        ``version`` of the compiled module; ``compiler``; the instruction sets ``simd_compiled``,
+        ``simd_supported`` and ``simd_active``; ``openmp``, the date of the OpenMP standard that the
         compiler follows (``_OPENMP``, 0 if built without) and ``openmp_library``, the path of the runtime that is
         loaded; ``num_threads`` and, in words, ``num_threads_reason``.
 

@@ -213,7 +213,7 @@ def test_large_features_have_a_hint(run):
         (["--output", "."], ["--output: expected a file, got the directory ."]),
         (["--los", "hinge"], ["--los", "--loss", "softmargin train --help"]),
         (["--margin", "-1", "--loss", "hinge"], ["--margin: expected ", "got -1"]),
-        (["--loss", "hinge", "--lr"], ["--lr requires an argument"]),
+        (["--loss", "hinge", "--lr"], ["--lr", "requires an argument"]),
         (["b.npz"], ["b.npz"]),
     ],
 )

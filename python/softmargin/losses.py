@@ -20,7 +20,7 @@ def names() -> tuple[str, ...]:
 
     See Also
     --------
-    info
+    info : What a loss says of itself.
 
     Examples
     --------

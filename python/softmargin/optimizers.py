@@ -175,6 +175,15 @@ class Optimizer(Options):
         Notes
         -----
         W that leaves the finite numbers is not noticed here; :func:`softmargin.fit` does notice.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import softmargin as sm
+        >>> W, optimizer = np.array([1.0, -2.0]), sm.optimizers.SGD(lr=0.5)
+        >>> optimizer.step(W, [1.0, 1.0], optimizer.init(W))
+        >>> W
+        array([ 0.5, -2.5])
         """
         W = _as_updatable(W)
         g = as_gradient("grad", grad, W)
@@ -246,13 +255,13 @@ def get(name: str) -> type[Optimizer]:
     return _CLASSES[choose("optimizer", name, _CLASSES)]
 
 
-def _as_updatable(W: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _as_updatable(W: Any) -> npt.NDArray[Any]:
     if isinstance(W, np.ndarray) and W.dtype not in (np.float32, np.float64):
         raise TypeError(f"W: expected float32 or float64, got dtype {W.dtype}")
-    W = as_output("W", W, getattr(W, "shape", ()), getattr(W, "dtype", np.float64))
-    if W.size == 0:
-        raise ValueError(f"W: expected at least one weight, got shape {W.shape}")
-    return W
+    array = as_output("W", W, getattr(W, "shape", ()), getattr(W, "dtype", np.float64))
+    if array.size == 0:
+        raise ValueError(f"W: expected at least one weight, got shape {array.shape}")
+    return array
 
 
 def _docstring(name: str, entry: Any) -> str:

@@ -40,14 +40,30 @@ def random_search(
 
     Parameters
     ----------
-    X, y, loss, penalty, sample_weight, positive_weight, num_threads, margin, delta
-        As in :func:`softmargin.fit`.
+    X : array_like or sparse (n_samples, n_features)
+        Read as it is where :func:`softmargin.loss_and_grad` does.
+    y : array_like (n_samples,) or (n_samples, n_outputs)
+        Labels, signs, a distribution over the classes or real targets, as the loss reads them.
+    loss : str, default "softmax"
+        One of ``sm.losses.names()``.
     n_trials : int, default 1000
         How many to draw; each costs a pass over X. At least 1.
     scale : float, default 1e-4
         Standard deviation of the weights; above 0.
     rng : None, int or numpy Generator
+        Where the normal numbers come from.
+    penalty : Penalty, optional
+        Enters F as everywhere.
     fit_intercept : bool, default True
+        Whether there is a b.
+    sample_weight : array_like (n_samples,), optional
+        At least 0, not all 0.
+    positive_weight : array_like (n_outputs,), optional
+        Multiplies the terms with target +1, for losses of signs only.
+    num_threads : int, optional
+        ``sm.get_num_threads()`` by default.
+    margin, delta : float, default 1
+        Parameters of the losses that read them.
 
     Returns
     -------
@@ -113,16 +129,32 @@ def random_local_search(
 
     Parameters
     ----------
-    X, y, loss, penalty, sample_weight, positive_weight, num_threads, margin, delta
-        As in :func:`softmargin.fit`.
+    X : array_like or sparse (n_samples, n_features)
+        Read as it is where :func:`softmargin.loss_and_grad` does.
+    y : array_like (n_samples,) or (n_samples, n_outputs)
+        Labels, signs, a distribution over the classes or real targets, as the loss reads them.
+    loss : str, default "softmax"
+        One of ``sm.losses.names()``.
     n_trials : int, default 1000
         How many steps to try; each costs a pass over X. At least 1.
     step_size : float, default 1e-4
         Standard deviation of a step in each weight; above 0.
     rng : None, int or numpy Generator
+        Where the normal numbers come from.
+    penalty : Penalty, optional
+        Enters F as everywhere.
     fit_intercept : bool, default True
+        Whether there is a b.
+    sample_weight : array_like (n_samples,), optional
+        At least 0, not all 0.
+    positive_weight : array_like (n_outputs,), optional
+        Multiplies the terms with target +1, for losses of signs only.
     W0 : array_like (n_outputs, n_features), optional
-        Where to start; zeros by default.
+        Where to start; zeros by default. b starts at 0.
+    num_threads : int, optional
+        ``sm.get_num_threads()`` by default.
+    margin, delta : float, default 1
+        Parameters of the losses that read them.
 
     Returns
     -------

@@ -4,6 +4,7 @@
 // of rows. Rows are added in order, so the result of an element does not depend on how features are split.
 #pragma once
 
+#include "../math.h"
 #include "scratch.h"
 #include "simd.h"
 
@@ -49,23 +50,28 @@ template <class T, int vectors, int outputs>
 
 // Features j .. end - 1 (whole panels), the widest blocks first.
 template <class T, int vectors, int outputs>
-void gradient_features(const T* const* x, int n_rows, int64_t j, int64_t end, const T* dS, int64_t n_outputs, T* dW) {
-  constexpr int step = vectors * Simd<T>::width;
-  for (; j + step <= end; j += step) gradient_block<T, vectors, outputs>(x, n_rows, j, dS, n_outputs, dW);
-  if constexpr (vectors > 1) gradient_features<T, vectors / 2, outputs>(x, n_rows, j, end, dS, n_outputs, dW);
+void gradient_features(const T* const* x, int n_rows, int64_t j, int64_t end, const T* dS, int64_t n_outputs, T* dW, Fetch& fetch) {
+  constexpr int stride = vectors * Simd<T>::width;
+  for (; j + stride <= end; j += stride) {
+    step(fetch);
+    gradient_block<T, vectors, outputs>(x, n_rows, j, dS, n_outputs, dW);
+  }
+  if constexpr (vectors > 1) gradient_features<T, vectors / 2, outputs>(x, n_rows, j, end, dS, n_outputs, dW, fetch);
 }
 
 // One tile: x [n_rows] points to feature 0 of the tile, dW to its first panel.
 template <class T>
-void gradient_tile(const T* const* x, int n_rows, int64_t n_features, const T* dS, int64_t n_outputs, T* dW) {
+void gradient_tile(const T* const* x, int n_rows, int64_t n_features, const T* dS, int64_t n_outputs, T* dW, Fetch& fetch) {
   const int64_t blocks = (n_outputs + kMaxGradientBlock - 1) / kMaxGradientBlock;
+  const int widest = static_cast<int>((n_outputs + blocks - 1) / blocks);
+  plan(fetch, blocks * maximum<int64_t>(n_features / (gradient_vectors(widest) * Simd<T>::width), 1));
   int64_t c = 0;
   for (int64_t block = 0; block < blocks; ++block) {
     const int outputs = static_cast<int>((n_outputs - c + blocks - block - 1) / (blocks - block));
     const T* d = dS + c * kTileRows;
     T* out = dW + c * kPanel;
     const auto run = [&]<int size>() {
-      gradient_features<T, gradient_vectors(size), size>(x, n_rows, 0, n_features, d, n_outputs, out);
+      gradient_features<T, gradient_vectors(size), size>(x, n_rows, 0, n_features, d, n_outputs, out, fetch);
     };
     switch (outputs) {
       case 1: run.template operator()<1>(); break;

@@ -5,6 +5,7 @@
 // in L1 between tiles of features, and lanes are summed once per row.
 #pragma once
 
+#include "../math.h"
 #include "scratch.h"
 #include "simd.h"
 
@@ -44,33 +45,37 @@ template <class T, int rows, int outputs>
 }
 
 template <class T, int outputs>
-void score_rows_by(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, Vec<T>* acc) {
+void score_rows_by(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, Vec<T>* acc, Fetch& fetch) {
   constexpr int rows = score_rows(outputs);
   int r = 0;
-  for (; r + rows <= n_rows; r += rows) score_block<T, rows, outputs>(x + r, w, n_outputs, n_panels, acc + r);
+  for (; r + rows <= n_rows; r += rows) {
+    step(fetch);
+    score_block<T, rows, outputs>(x + r, w, n_outputs, n_panels, acc + r);
+  }
   for (; r < n_rows; ++r) score_block<T, 1, outputs>(x + r, w, n_outputs, n_panels, acc + r);
 }
 
 // One tile of features for `count` <= kScoreOutputs outputs, in nearly equal blocks of outputs.
 template <class T>
-void score_tile(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, int count, Vec<T>* acc) {
+void score_tile(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, int count, Vec<T>* acc, Fetch& fetch) {
   const int blocks = (count + kMaxScoreBlock - 1) / kMaxScoreBlock;
+  plan(fetch, blocks * maximum(n_rows / score_rows((count + blocks - 1) / blocks), 1));
   for (int block = 0, c = 0; block < blocks; ++block) {
     const int outputs = (count - c + blocks - block - 1) / (blocks - block);
     const T* wc = w + c * kPanel;
     Vec<T>* a = acc + c * kAccumulatorRows;
     switch (outputs) {
-      case 1: score_rows_by<T, 1>(x, n_rows, wc, n_outputs, n_panels, a); break;
-      case 2: score_rows_by<T, 2>(x, n_rows, wc, n_outputs, n_panels, a); break;
-      case 3: score_rows_by<T, 3>(x, n_rows, wc, n_outputs, n_panels, a); break;
-      case 4: score_rows_by<T, 4>(x, n_rows, wc, n_outputs, n_panels, a); break;
+      case 1: score_rows_by<T, 1>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
+      case 2: score_rows_by<T, 2>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
+      case 3: score_rows_by<T, 3>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
+      case 4: score_rows_by<T, 4>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
       default:
         if constexpr (kMaxScoreBlock == 8) {
           switch (outputs) {
-            case 5: score_rows_by<T, 5>(x, n_rows, wc, n_outputs, n_panels, a); break;
-            case 6: score_rows_by<T, 6>(x, n_rows, wc, n_outputs, n_panels, a); break;
-            case 7: score_rows_by<T, 7>(x, n_rows, wc, n_outputs, n_panels, a); break;
-            default: score_rows_by<T, 8>(x, n_rows, wc, n_outputs, n_panels, a); break;
+            case 5: score_rows_by<T, 5>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
+            case 6: score_rows_by<T, 6>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
+            case 7: score_rows_by<T, 7>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
+            default: score_rows_by<T, 8>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
           }
         }
     }

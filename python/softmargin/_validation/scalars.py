@@ -92,7 +92,7 @@ def as_number(
     """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
-    if not isinstance(value, numbers.Real) or isinstance(value, bool | np.bool_):
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument}: expected a number, got {describe(value)}")
     number = float(value)
     inside = (low < number if low_open else low <= number) and (number < high if high_open else number <= high)
@@ -130,7 +130,7 @@ def as_integer(argument: str, value: object, low: int = 1, high: int = 2**63 - 1
     >>> as_integer("epochs", np.int64(3))
     3
     """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{argument}: expected an integer, got {describe(value)}")
     number = int(value)
     if not low <= number <= high:
@@ -197,7 +197,7 @@ def as_generator(rng: Any) -> np.random.Generator:
     """Return a numpy Generator of None, an integer or a Generator."""
     if rng is None or isinstance(rng, np.random.Generator):
         return np.random.default_rng(rng)
-    if not isinstance(rng, numbers.Integral) or isinstance(rng, bool):
+    if isinstance(rng, bool) or not isinstance(rng, numbers.Integral):
         raise TypeError(f"rng: expected None, an integer or a numpy Generator, got {describe(rng)}")
     return np.random.default_rng(as_integer("rng", rng, 0, 2**128 - 1))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from softmargin import _core, schedules
+from softmargin import _core
 from softmargin._validation import (
     as_bool,
     as_integer,
@@ -24,7 +24,8 @@ from softmargin._validation import (
 from softmargin.objective import Data, read_data
 from softmargin.optimizers import Optimizer, OptimizerState, get
 from softmargin.penalties import Penalty, as_spec
-from softmargin.schedules import Schedule
+from softmargin.schedules import Constant, Schedule
+from softmargin.schedules.schedule import checked
 
 from .results import EpochInfo, EpochRecord, FitResult, RunState
 from .resume import check_same_run, resumable, run_options
@@ -95,6 +96,7 @@ def fit(
     rng : None, int or numpy Generator
         Yields one 64-bit seed; the order of epoch e is a function of (seed, e).
     fit_intercept : bool, default True
+        Whether there is a b.
     standardize : bool, default False
         Train as if every feature had mean 0 and variance 1 (weighted, in float64; scaled but not centred without an
         intercept), with the penalty on those weights. W and the intercept are told in raw units all the same, and a constant
@@ -229,7 +231,7 @@ class _Run:
     ) -> None:
         self.base_lr = float(optimizer.lr)
         self.optimizer = optimizer
-        self.schedule = schedules.Constant() if schedule is None else schedule
+        self.schedule = Constant() if schedule is None else schedule
         self.schedule_state = before.schedule_state
         self.before = before
         self.history = [] if resume is None else list(resume.history)
@@ -272,7 +274,7 @@ class _Run:
         for done in range(0, n_steps, MOST_STEPS):
             count = min(MOST_STEPS, n_steps - done)
             rates = self.schedule.lr(self.n_steps, count, epoch, self.base_lr, self.schedule_state)
-            rates = schedules.checked(rates, count)
+            rates = checked(rates, count)
             try:
                 total += self.trainer.run(rates)
             except FloatingPointError as error:

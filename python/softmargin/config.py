@@ -4,7 +4,7 @@ import numbers
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from softmargin import _core
 from softmargin._validation import closest
@@ -200,7 +200,7 @@ def build_info() -> BuildInfo:
     >>> sm.build_info()["version"] == sm.__version__
     True
     """
-    return _core.build_info()
+    return cast(BuildInfo, _core.build_info())
 
 
 def show_versions() -> None:

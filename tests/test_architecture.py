@@ -172,11 +172,11 @@ def versions_but_one(root):
 
 
 def first_lines(root):
-    for path in files(root, "python/**/*.py", "python/**/*.pyi", "tests/**/*.py"):
+    for path in files(root, "python/**/*.py", "tests/**/*.py"):
         if not path.read_text().lstrip().startswith(('"""', 'r"""')):
             yield f"{path.name}: begins without saying its responsibility"
-    for path in files(root, "cpp/**/*.h", "cpp/**/*.cpp", "cpp/**/*.inl"):
-        if not path.read_text().startswith("// "):
+    for path in files(root, "cpp/**/*.h", "cpp/**/*.cpp", "cpp/**/*.inl", "python/**/*.pyi"):
+        if not path.read_text().startswith(("// ", "# ")):
             yield f"{path.name}: begins without saying its responsibility"
 
 

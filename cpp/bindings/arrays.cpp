@@ -5,8 +5,9 @@
 
 namespace softmargin {
 
-ProblemObject::ProblemObject(std::shared_ptr<Matrix> X, const py::object& y, const std::string& loss, int64_t n_outputs, double margin,
-                             double delta, const py::object& sample_weight, const py::object& positive_weight, const std::string& dtype)
+ProblemObject::ProblemObject(std::shared_ptr<Matrix> X, const py::object& y, const std::string& loss, int64_t n_outputs,
+                             double margin, double delta, const py::object& sample_weight,
+                             const py::object& positive_weight, const std::string& dtype)
     : X_(std::move(X)),
       is_float_(dtype == "float32"),
       loss_(find_loss(loss)),
@@ -22,21 +23,24 @@ ProblemObject::ProblemObject(std::shared_ptr<Matrix> X, const py::object& y, con
   const LossTraits& traits = loss_traits(loss_);
   const int64_t least = traits.target == Target::classes ? 2 : 1;
   if (n_outputs < least) {
-    throw ValueError("n_outputs: expected at least " + std::to_string(least) + " for loss '" + loss + "', got " + std::to_string(n_outputs));
+    throw ValueError("n_outputs: expected at least " + std::to_string(least) + " for loss '" + loss + "', got " +
+                     std::to_string(n_outputs));
   }
   if (py::isinstance<Array<int64_t>>(y)) {
     const Array<int64_t> labels = checked<int64_t>("y", y, {n});
     if (traits.target == Target::real) throw TypeError("y: expected real targets for loss '" + loss + "', got labels");
     for (int64_t i = 0; i < n; ++i) {
       if (labels.data()[i] < 0 || labels.data()[i] >= n_outputs) {
-        throw ValueError("y: expected labels 0 to " + std::to_string(n_outputs - 1) + ", got " + std::to_string(labels.data()[i]) + " at row " +
-                         std::to_string(i));
+        throw ValueError("y: expected labels 0 to " + std::to_string(n_outputs - 1) + ", got " +
+                         std::to_string(labels.data()[i]) + " at row " + std::to_string(i));
       }
     }
     labels_ = labels;
   } else {
-    if (traits.target == Target::classes && !traits.distributions) throw TypeError("y: expected integer labels for loss '" + loss + "', got values");
-    values_ = is_float_ ? py::object(checked<float>("y", y, {n, n_outputs})) : py::object(checked<double>("y", y, {n, n_outputs}));
+    if (traits.target == Target::classes && !traits.distributions)
+      throw TypeError("y: expected integer labels for loss '" + loss + "', got values");
+    values_ = is_float_ ? py::object(checked<float>("y", y, {n, n_outputs}))
+                        : py::object(checked<double>("y", y, {n, n_outputs}));
   }
   if (!sample_weight.is_none()) {
     const Array<double> weights = checked<double>("sample_weight", sample_weight, {n});
@@ -46,7 +50,8 @@ ProblemObject::ProblemObject(std::shared_ptr<Matrix> X, const py::object& y, con
   }
   if (!positive_weight.is_none()) {
     const Array<double> weights = checked<double>("positive_weight", positive_weight, {n_outputs});
-    positive_weight_ = is_float_ ? py::object(py::array_t<float, py::array::c_style | py::array::forcecast>(weights)) : py::object(weights);
+    positive_weight_ = is_float_ ? py::object(py::array_t<float, py::array::c_style | py::array::forcecast>(weights))
+                                 : py::object(weights);
   }
 }
 
@@ -73,7 +78,8 @@ Penalty penalty_from(const py::object& object) {
   penalty.index = find_penalty(name);
   const PenaltyTraits& traits = penalty_traits(penalty.index);
   if (static_cast<int>(options.size()) != traits.n_options) {
-    throw ValueError("penalty: expected " + std::to_string(traits.n_options) + " options, got " + std::to_string(options.size()));
+    throw ValueError("penalty: expected " + std::to_string(traits.n_options) + " options, got " +
+                     std::to_string(options.size()));
   }
   for (std::size_t i = 0; i < options.size(); ++i) penalty.options[i] = options[i].cast<double>();
   return penalty;
@@ -84,7 +90,8 @@ Rule rule_from(const std::string& optimizer, const py::tuple& options) {
   rule.index = find_optimizer(optimizer);
   const int count = flat_options(optimizer_traits(rule.index));
   if (static_cast<int>(options.size()) != count) {
-    throw ValueError("hyperparameters: expected " + std::to_string(count) + " numbers, got " + std::to_string(options.size()));
+    throw ValueError("hyperparameters: expected " + std::to_string(count) + " numbers, got " +
+                     std::to_string(options.size()));
   }
   for (std::size_t i = 0; i < options.size(); ++i) rule.options[i] = options[i].cast<double>();
   return rule;

@@ -30,9 +30,10 @@ struct Matrix {
 template <class T>
 Array<T> checked(const char* name, const py::object& object, std::initializer_list<int64_t> shape) {
   if (!py::isinstance<Array<T>>(object)) {
-    throw TypeError(std::string(name) + ": expected a C-contiguous array of " + py::str(py::dtype::of<T>()).cast<std::string>() + ", got " +
-                    py::repr(py::type::of(object)).cast<std::string>() +
-                    (py::hasattr(object, "dtype") ? " of " + py::str(object.attr("dtype")).cast<std::string>() : std::string()));
+    throw TypeError(
+        std::string(name) + ": expected a C-contiguous array of " + py::str(py::dtype::of<T>()).cast<std::string>() +
+        ", got " + py::repr(py::type::of(object)).cast<std::string>() +
+        (py::hasattr(object, "dtype") ? " of " + py::str(object.attr("dtype")).cast<std::string>() : std::string()));
   }
   Array<T> array = object.cast<Array<T>>();
   bool fits = array.ndim() == static_cast<py::ssize_t>(shape.size());
@@ -41,16 +42,19 @@ Array<T> checked(const char* name, const py::object& object, std::initializer_li
   if (!fits) {
     std::string expected;
     for (const int64_t length : shape) expected += (expected.empty() ? "" : ", ") + std::to_string(length);
-    throw ValueError(std::string(name) + ": expected shape (" + expected + "), got " + py::repr(object.attr("shape")).cast<std::string>());
+    throw ValueError(std::string(name) + ": expected shape (" + expected + "), got " +
+                     py::repr(object.attr("shape")).cast<std::string>());
   }
   return array;
 }
 
-// What a model is fitted to, with the arrays behind it. Values are kept in both types' views by the arrays of the dtype.
+// What a model is fitted to, with the arrays behind it. Values are kept in both types' views by the arrays of the
+// dtype.
 class ProblemObject {
  public:
-  ProblemObject(std::shared_ptr<Matrix> X, const py::object& y, const std::string& loss, int64_t n_outputs, double margin, double delta,
-                const py::object& sample_weight, const py::object& positive_weight, const std::string& dtype);
+  ProblemObject(std::shared_ptr<Matrix> X, const py::object& y, const std::string& loss, int64_t n_outputs,
+                double margin, double delta, const py::object& sample_weight, const py::object& positive_weight,
+                const std::string& dtype);
 
   template <class T>
   Problem<T> view() const;

@@ -35,8 +35,8 @@ ElementType dense_element(const py::dtype& dtype) {
 
 void check_shape(const MatrixView& view) {
   if (view.n_samples < 1 || view.n_features < 1) {
-    throw ValueError("X: expected at least one row and one column, got shape (" + std::to_string(view.n_samples) + ", " +
-                     std::to_string(view.n_features) + ")");
+    throw ValueError("X: expected at least one row and one column, got shape (" + std::to_string(view.n_samples) +
+                     ", " + std::to_string(view.n_features) + ")");
   }
 }
 
@@ -51,9 +51,11 @@ std::shared_ptr<Matrix> dense_matrix(const py::array& array) {
   matrix.view.row_stride = array.strides(0);
   check_shape(matrix.view);
   if (array.shape(1) > 1 && array.strides(1) != element.size) {
-    throw ValueError("X: expected rows without gaps, got a stride of " + std::to_string(array.strides(1)) + " bytes between features");
+    throw ValueError("X: expected rows without gaps, got a stride of " + std::to_string(array.strides(1)) +
+                     " bytes between features");
   }
-  if (reinterpret_cast<std::uintptr_t>(array.data()) % static_cast<std::uintptr_t>(element.size) != 0 || array.strides(0) % element.size != 0) {
+  if (reinterpret_cast<std::uintptr_t>(array.data()) % static_cast<std::uintptr_t>(element.size) != 0 ||
+      array.strides(0) % element.size != 0) {
     throw ValueError("X: expected aligned elements");
   }
   return std::make_shared<Matrix>(std::move(matrix));
@@ -66,19 +68,21 @@ bool set_layout(const py::array& data, const py::array& indices, MatrixView& vie
   return true;
 }
 
-std::shared_ptr<Matrix> csr_matrix(const py::array& data, const py::array& indices, const py::array& indptr, int64_t n_features) {
+std::shared_ptr<Matrix> csr_matrix(const py::array& data, const py::array& indices, const py::array& indptr,
+                                   int64_t n_features) {
   Matrix matrix{{}, 0, py::make_tuple(data, indices, indptr)};
   MatrixView& view = matrix.view;
   using std::int32_t;
-  const bool known = set_layout<float, int32_t>(data, indices, view) || set_layout<float, int64_t>(data, indices, view) ||
-                     set_layout<double, int32_t>(data, indices, view) || set_layout<double, int64_t>(data, indices, view);
+  const bool known =
+      set_layout<float, int32_t>(data, indices, view) || set_layout<float, int64_t>(data, indices, view) ||
+      set_layout<double, int32_t>(data, indices, view) || set_layout<double, int64_t>(data, indices, view);
   if (!known) {
     throw TypeError("X: expected contiguous float32 or float64 data with int32 or int64 indices, got " +
                     py::str(data.dtype()).cast<std::string>() + " and " + py::str(indices.dtype()).cast<std::string>());
   }
   if (data.ndim() != 1 || indices.ndim() != 1 || data.shape(0) != indices.shape(0)) {
-    throw ValueError("X.indices: expected as many as X.data has entries, got " + std::to_string(indices.size()) + " for " +
-                     std::to_string(data.size()));
+    throw ValueError("X.indices: expected as many as X.data has entries, got " + std::to_string(indices.size()) +
+                     " for " + std::to_string(data.size()));
   }
   if (indptr.ndim() != 1 || indptr.shape(0) < 1) throw ValueError("X.indptr: expected n_samples + 1 entries, got none");
   if (py::isinstance<Array<int32_t>>(indptr)) {
@@ -111,7 +115,8 @@ py::tuple feature_moments(const Matrix& X, const py::object& sample_weight, int 
     weights = checked<double>("sample_weight", sample_weight, {X.view.n_samples});
     w = weights.data();
   }
-  const MomentsResult result{mean.mutable_data(), variance.mutable_data(), smallest.mutable_data(), largest.mutable_data()};
+  const MomentsResult result{mean.mutable_data(), variance.mutable_data(), smallest.mutable_data(),
+                             largest.mutable_data()};
   {
     const py::gil_scoped_release released;
     moments(X.view, w, result, num_threads, signal_poll());
@@ -126,8 +131,8 @@ void bind_matrix(py::module_& m) {
       .def_property_readonly("n_samples", [](const Matrix& X) { return X.view.n_samples; })
       .def_property_readonly("n_features", [](const Matrix& X) { return X.view.n_features; });
   m.def("DenseMatrix", &dense_matrix, py::arg("array").noconvert());
-  m.def("CsrMatrix", &csr_matrix, py::arg("data").noconvert(), py::arg("indices").noconvert(), py::arg("indptr").noconvert(),
-        py::arg("n_features"));
+  m.def("CsrMatrix", &csr_matrix, py::arg("data").noconvert(), py::arg("indices").noconvert(),
+        py::arg("indptr").noconvert(), py::arg("n_features"));
   m.def("moments", &feature_moments, py::arg("X"), py::arg("sample_weight"), py::arg("num_threads") = 0);
 }
 

@@ -13,13 +13,15 @@ namespace {
 template <class T>
 Buffer<T> intercept_or_zeros(const py::object& b, int64_t k) {
   auto intercept = Buffer<T>::zeros(k);
-  if (!b.is_none()) std::memcpy(intercept.data(), checked<T>("intercept", b, {k}).data(), static_cast<std::size_t>(k) * sizeof(T));
+  if (!b.is_none())
+    std::memcpy(intercept.data(), checked<T>("intercept", b, {k}).data(), static_cast<std::size_t>(k) * sizeof(T));
   return intercept;
 }
 
 template <class T>
-py::tuple loss_and_grad(const ProblemObject& object, const py::object& W_object, const py::object& b_object, const Penalty& penalty,
-                        double intercept_penalty, const py::object& out, bool gradient, int num_threads) {
+py::tuple loss_and_grad(const ProblemObject& object, const py::object& W_object, const py::object& b_object,
+                        const Penalty& penalty, double intercept_penalty, const py::object& out, bool gradient,
+                        int num_threads) {
   const Problem<T> problem = object.view<T>();
   const int64_t k = problem.n_outputs, d = problem.X.n_features;
   const Array<T> W = checked<T>("W", W_object, {k, d});
@@ -49,7 +51,8 @@ py::tuple loss_and_grad(const ProblemObject& object, const py::object& W_object,
     Sums sums;
     sums.G = gradient ? G.data() : nullptr;
     sums.db = db.data();
-    if (!accumulate(problem, {nullptr, 0, problem.X.n_samples}, packed.data(), b.data(), sums, num_threads, signal_poll())) {
+    if (!accumulate(problem, {nullptr, 0, problem.X.n_samples}, packed.data(), b.data(), sums, num_threads,
+                    signal_poll())) {
       check_finite<T>(problem.X);
       scores_overflow(object.is_float());
     }
@@ -58,7 +61,8 @@ py::tuple loss_and_grad(const ProblemObject& object, const py::object& W_object,
       for (double& g : G) g *= scale;
       unpack(packing, G.data(), grad_data);
     }
-    loss = scale * sums.loss + problem.kernels().penalty_terms[penalty.index](W_data, k * d, penalty.options, grad_data);
+    loss =
+        scale * sums.loss + problem.kernels().penalty_terms[penalty.index](W_data, k * d, penalty.options, grad_data);
     for (int64_t c = 0; c < k; ++c) {
       const double intercept = static_cast<double>(b[c]);
       loss += 0.5 * intercept_penalty * intercept * intercept;
@@ -71,7 +75,8 @@ py::tuple loss_and_grad(const ProblemObject& object, const py::object& W_object,
 template <class T>
 py::object scores(const Matrix& X, const py::object& W_object, const py::object& b_object, int num_threads) {
   const int64_t n = X.view.n_samples, d = X.view.n_features;
-  const int64_t k = py::len(W_object.attr("shape")) == 2 ? W_object.attr("shape").cast<py::tuple>()[0].cast<int64_t>() : -1;
+  const int64_t k =
+      py::len(W_object.attr("shape")) == 2 ? W_object.attr("shape").cast<py::tuple>()[0].cast<int64_t>() : -1;
   const Array<T> W = checked<T>("W", W_object, {k, d});
   const Buffer<T> b = intercept_or_zeros<T>(b_object, k);
   Array<T> S({n, k});
@@ -94,24 +99,28 @@ py::object scores(const Matrix& X, const py::object& W_object, const py::object&
 
 void bind_objective(py::module_& m) {
   py::class_<ProblemObject>(m, "Problem")
-      .def(py::init<std::shared_ptr<Matrix>, const py::object&, const std::string&, int64_t, double, double, const py::object&, const py::object&,
-                    const std::string&>(),
-           py::arg("X"), py::arg("y"), py::arg("loss"), py::arg("n_outputs"), py::kw_only(), py::arg("margin") = 1.0, py::arg("delta") = 1.0,
-           py::arg("sample_weight") = py::none(), py::arg("positive_weight") = py::none(), py::arg("dtype") = "float32")
+      .def(py::init<std::shared_ptr<Matrix>, const py::object&, const std::string&, int64_t, double, double,
+                    const py::object&, const py::object&, const std::string&>(),
+           py::arg("X"), py::arg("y"), py::arg("loss"), py::arg("n_outputs"), py::kw_only(), py::arg("margin") = 1.0,
+           py::arg("delta") = 1.0, py::arg("sample_weight") = py::none(), py::arg("positive_weight") = py::none(),
+           py::arg("dtype") = "float32")
       .def(
           "loss_and_grad",
-          [](const ProblemObject& problem, const py::object& W, const py::object& b, const py::object& penalty, double intercept_penalty,
-             const py::object& out, bool gradient, int num_threads) {
+          [](const ProblemObject& problem, const py::object& W, const py::object& b, const py::object& penalty,
+             double intercept_penalty, const py::object& out, bool gradient, int num_threads) {
             const Penalty chosen = penalty_from(penalty);
-            return problem.is_float() ? loss_and_grad<float>(problem, W, b, chosen, intercept_penalty, out, gradient, num_threads)
-                                      : loss_and_grad<double>(problem, W, b, chosen, intercept_penalty, out, gradient, num_threads);
+            return problem.is_float()
+                       ? loss_and_grad<float>(problem, W, b, chosen, intercept_penalty, out, gradient, num_threads)
+                       : loss_and_grad<double>(problem, W, b, chosen, intercept_penalty, out, gradient, num_threads);
           },
-          py::arg("W"), py::arg("b"), py::kw_only(), py::arg("penalty") = py::none(), py::arg("intercept_penalty") = 0.0,
-          py::arg("out") = py::none(), py::arg("gradient") = true, py::arg("num_threads") = 0);
+          py::arg("W"), py::arg("b"), py::kw_only(), py::arg("penalty") = py::none(),
+          py::arg("intercept_penalty") = 0.0, py::arg("out") = py::none(), py::arg("gradient") = true,
+          py::arg("num_threads") = 0);
   m.def(
       "scores",
       [](const py::object& W, const py::object& b, const Matrix& X, int num_threads) {
-        return py::isinstance<Array<float>>(W) ? scores<float>(X, W, b, num_threads) : scores<double>(X, W, b, num_threads);
+        return py::isinstance<Array<float>>(W) ? scores<float>(X, W, b, num_threads)
+                                               : scores<double>(X, W, b, num_threads);
       },
       py::arg("W"), py::arg("b"), py::arg("X"), py::arg("num_threads") = 0);
 }

@@ -17,7 +17,8 @@ py::tuple options_of(const Option* options, int count) {
   py::tuple all(count);
   for (int i = 0; i < count; ++i) {
     const Option& o = options[i];
-    all[static_cast<std::size_t>(i)] = py::make_tuple(o.name, default_of(o), o.low, o.high, o.low_open, o.high_open, o.doc);
+    all[static_cast<std::size_t>(i)] =
+        py::make_tuple(o.name, default_of(o), o.low, o.high, o.low_open, o.high_open, o.doc);
   }
   return all;
 }

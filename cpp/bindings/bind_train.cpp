@@ -26,7 +26,9 @@ void fill(Trained<T>& trained, const Packing& packing, const py::object& w, cons
   if (states.is_none()) return;
   const auto list = states.cast<py::sequence>();
   for (std::size_t i = 0; i < trained.states.size(); ++i) {
-    if (i >= list.size()) throw ValueError("states: expected " + std::to_string(trained.states.size()) + " arrays, got " + std::to_string(list.size()));
+    if (i >= list.size())
+      throw ValueError("states: expected " + std::to_string(trained.states.size()) + " arrays, got " +
+                       std::to_string(list.size()));
     pack(packing, checked<T>("states", py::object(list[i]), shape).data(), trained.states[i].data());
   }
 }
@@ -45,10 +47,10 @@ class TrainerObject {
   }
 
  public:
-  TrainerObject(const py::object& problem_object, const py::object& W0, const py::object& b0, const std::string& optimizer,
-                const py::tuple& hyperparameters, const py::object& penalty, int64_t batch_size, bool shuffle, std::uint64_t seed,
-                const py::object& mean, const py::object& scale, const py::object& states, const py::object& intercept_states, int64_t t,
-                int num_threads) {
+  TrainerObject(const py::object& problem_object, const py::object& W0, const py::object& b0,
+                const std::string& optimizer, const py::tuple& hyperparameters, const py::object& penalty,
+                int64_t batch_size, bool shuffle, std::uint64_t seed, const py::object& mean, const py::object& scale,
+                const py::object& states, const py::object& intercept_states, int64_t t, int num_threads) {
     const auto& problem = problem_object.cast<const ProblemObject&>();
     if (batch_size < 1) throw ValueError("batch_size: expected at least 1, got " + std::to_string(batch_size));
     TrainOptions options;
@@ -123,7 +125,8 @@ class TrainerObject {
       for (auto& state : trainer.weights().states) {
         states.append(unpacked(state, packing, {packing.n_outputs, packing.n_features}));
       }
-      for (auto& state : trainer.intercept().states) intercept_states.append(unpacked(state, vector_packing(packing), {packing.n_outputs}));
+      for (auto& state : trainer.intercept().states)
+        intercept_states.append(unpacked(state, vector_packing(packing), {packing.n_outputs}));
       return py::make_tuple(states, intercept_states, trainer.steps());
     });
   }
@@ -139,8 +142,9 @@ class TrainerObject {
   }
 
   template <class T>
-  void make(const py::object& object, const ProblemObject& problem, TrainOptions options, const py::object& W0, const py::object& b0,
-            const py::object& mean, const py::object& scale, const py::object& states, const py::object& intercept_states, int64_t t) {
+  void make(const py::object& object, const ProblemObject& problem, TrainOptions options, const py::object& W0,
+            const py::object& b0, const py::object& mean, const py::object& scale, const py::object& states,
+            const py::object& intercept_states, int64_t t) {
     auto training = std::make_unique<Training<T>>();
     training->problem = problem.view<T>();
     const int64_t k = problem.n_outputs(), d = problem.X().view.n_features;
@@ -149,7 +153,8 @@ class TrainerObject {
       means = checked<double>("mean", mean, {d});
       const Array<double> deviation = checked<double>("scale", scale, {d});
       training->inverse_deviation = Buffer<double>(d);
-      for (int64_t j = 0; j < d; ++j) training->inverse_deviation[j] = deviation.data()[j] > 0 ? 1 / deviation.data()[j] : 0;
+      for (int64_t j = 0; j < d; ++j)
+        training->inverse_deviation[j] = deviation.data()[j] > 0 ? 1 / deviation.data()[j] : 0;
       options.mean = py::reinterpret_borrow<Array<double>>(means).data();
       options.inverse_deviation = training->inverse_deviation.data();
     }
@@ -157,7 +162,9 @@ class TrainerObject {
     training->options = options;
     training->trainer = Trainer<T>::make(training->problem, options, t);
     fill(training->trainer->weights(), training->problem.packing(), W0, states, "W0", {k, d});
-    if (!b0.is_none()) fill(training->trainer->intercept(), vector_packing(training->problem.packing()), b0, intercept_states, "intercept0", {k});
+    if (!b0.is_none())
+      fill(training->trainer->intercept(), vector_packing(training->problem.packing()), b0, intercept_states,
+           "intercept0", {k});
     training->trainer->weights_changed();
     training_ = std::move(training);
   }
@@ -166,8 +173,8 @@ class TrainerObject {
 };
 
 template <class T>
-void step(const Rule& rule, const Penalty& penalty, py::object W_object, const py::object& grad_object, const py::sequence& states, int64_t t,
-          double lr) {
+void step(const Rule& rule, const Penalty& penalty, py::object W_object, const py::object& grad_object,
+          const py::sequence& states, int64_t t, double lr) {
   const Array<T> W = W_object.cast<Array<T>>();
   const int64_t n = W.size();
   if (!W.writeable()) throw ValueError("W: expected a writeable array");
@@ -182,7 +189,8 @@ void step(const Rule& rule, const Penalty& penalty, py::object W_object, const p
   }
   for (int i = 0; i < n_states; ++i) {
     const py::object array = states[static_cast<std::size_t>(i)];
-    if (!py::isinstance<Array<T>>(array) || !W_object.attr("shape").equal(array.attr("shape")) || !array.cast<Array<T>>().writeable()) {
+    if (!py::isinstance<Array<T>>(array) || !W_object.attr("shape").equal(array.attr("shape")) ||
+        !array.cast<Array<T>>().writeable()) {
       throw ValueError("state: expected writeable contiguous arrays of W's shape and dtype");
     }
     state[i] = array.cast<Array<T>>().mutable_data();
@@ -190,7 +198,8 @@ void step(const Rule& rule, const Penalty& penalty, py::object W_object, const p
   double constants[kMaxConstants];
   rule.constants(t, lr, constants);
   auto* w = const_cast<T*>(W.data());
-  kernels_of<T>(kernels()).update[rule.index][penalty.index](w, grad.data(), state[0], state[1], n, constants, penalty.options);
+  kernels_of<T>(kernels()).update[rule.index][penalty.index](w, grad.data(), state[0], state[1], n, constants,
+                                                             penalty.options);
 }
 
 Array<int64_t> order_of(int64_t n, std::uint64_t seed, std::uint64_t epoch) {
@@ -204,11 +213,13 @@ Array<int64_t> order_of(int64_t n, std::uint64_t seed, std::uint64_t epoch) {
 
 void bind_train(py::module_& m) {
   py::class_<TrainerObject>(m, "Trainer")
-      .def(py::init<const py::object&, const py::object&, const py::object&, const std::string&, const py::tuple&, const py::object&, int64_t,
-                    bool, std::uint64_t, const py::object&, const py::object&, const py::object&, const py::object&, int64_t, int>(),
-           py::arg("problem"), py::arg("W0"), py::arg("b0"), py::arg("optimizer"), py::arg("hyperparameters"), py::arg("penalty"), py::kw_only(),
-           py::arg("batch_size"), py::arg("shuffle"), py::arg("seed"), py::arg("mean") = py::none(), py::arg("scale") = py::none(),
-           py::arg("states") = py::none(), py::arg("intercept_states") = py::none(), py::arg("t") = 0, py::arg("num_threads") = 0)
+      .def(py::init<const py::object&, const py::object&, const py::object&, const std::string&, const py::tuple&,
+                    const py::object&, int64_t, bool, std::uint64_t, const py::object&, const py::object&,
+                    const py::object&, const py::object&, int64_t, int>(),
+           py::arg("problem"), py::arg("W0"), py::arg("b0"), py::arg("optimizer"), py::arg("hyperparameters"),
+           py::arg("penalty"), py::kw_only(), py::arg("batch_size"), py::arg("shuffle"), py::arg("seed"),
+           py::arg("mean") = py::none(), py::arg("scale") = py::none(), py::arg("states") = py::none(),
+           py::arg("intercept_states") = py::none(), py::arg("t") = 0, py::arg("num_threads") = 0)
       .def("start_epoch", &TrainerObject::start_epoch, py::arg("epoch"))
       .def("run", &TrainerObject::run, py::arg("lr"))
       .def_property_readonly("n_steps_per_epoch", &TrainerObject::steps_per_epoch)
@@ -217,16 +228,16 @@ void bind_train(py::module_& m) {
       .def("state", &TrainerObject::state);
   m.def(
       "update",
-      [](const std::string& optimizer, const py::tuple& hyperparameters, const py::object& penalty, const py::object& W, const py::object& grad,
-         const py::sequence& states, int64_t t, double lr) {
+      [](const std::string& optimizer, const py::tuple& hyperparameters, const py::object& penalty, const py::object& W,
+         const py::object& grad, const py::sequence& states, int64_t t, double lr) {
         const Rule rule = rule_from(optimizer, hyperparameters);
         const Penalty chosen = penalty_from(penalty);
         if (py::isinstance<Array<float>>(W)) return step<float>(rule, chosen, W, grad, states, t, lr);
         if (py::isinstance<Array<double>>(W)) return step<double>(rule, chosen, W, grad, states, t, lr);
         throw TypeError("W: expected a C-contiguous array of float32 or float64");
       },
-      py::arg("optimizer"), py::arg("hyperparameters"), py::arg("penalty"), py::arg("W"), py::arg("grad"), py::arg("states"), py::arg("t"),
-      py::arg("lr"));
+      py::arg("optimizer"), py::arg("hyperparameters"), py::arg("penalty"), py::arg("W"), py::arg("grad"),
+      py::arg("states"), py::arg("t"), py::arg("lr"));
   m.def(
       "state_names",
       [](const std::string& optimizer, const py::tuple& hyperparameters) {

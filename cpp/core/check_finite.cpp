@@ -1,4 +1,5 @@
-// Finds the first entry of X that is not finite: called once a score was not, so that a pass need not look at every entry.
+// Finds the first entry of X that is not finite: called once a score was not, so that a pass need not look at every
+// entry.
 #include <sstream>
 
 #include "errors.h"

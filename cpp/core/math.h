@@ -1,6 +1,8 @@
-// exp, log and log1p without branches or tables, so that a loop over lanes becomes vector code in every instruction set.
+// exp, log and log1p without branches or tables, so that a loop over lanes becomes vector code in every instruction
+// set.
 //
-// Errors, measured against long double over the range that occurs (tests/test_math.py): exp <= 1 ulp, log and log1p <= 2 ulp.
+// Errors, measured against long double over the range that occurs (tests/test_math.py): exp <= 1 ulp, log and log1p <=
+// 2 ulp.
 #pragma once
 
 #include <cstdint>
@@ -27,14 +29,14 @@ struct FloatBits<float> {
   using Unsigned = std::uint32_t;
   static constexpr int mantissa = 23;
   static constexpr Int bias = 127;
-  static constexpr float round = 12582912.0f;             // 1.5 * 2^23: adding it rounds to an integer in the low bits
-  static constexpr float ln2_hi = 0.693359375f;           // 9 bits: n * ln2_hi is exact for |n| < 2^15
-  static constexpr float ln2_lo = -2.12194440e-4f;        // ln 2 - ln2_hi
-  static constexpr float exp_min = -86.643394f;           // 125 ln 2: below it the result is 0
-  static constexpr float exp_max = 88.72283f;             // ln of the largest number
-  static constexpr int exp_degree = 7;                    // r^8 / 8! at r = ln2 / 2: 5e-9
-  static constexpr int log_terms = 5;                     // z^5 / 11 at z = 0.0295: 2e-9
-  static constexpr int log1p_terms = 8;                   // z^8 / 17 at z = 1/9: 1.4e-9
+  static constexpr float round = 12582912.0f;       // 1.5 * 2^23: adding it rounds to an integer in the low bits
+  static constexpr float ln2_hi = 0.693359375f;     // 9 bits: n * ln2_hi is exact for |n| < 2^15
+  static constexpr float ln2_lo = -2.12194440e-4f;  // ln 2 - ln2_hi
+  static constexpr float exp_min = -86.643394f;     // 125 ln 2: below it the result is 0
+  static constexpr float exp_max = 88.72283f;       // ln of the largest number
+  static constexpr int exp_degree = 7;              // r^8 / 8! at r = ln2 / 2: 5e-9
+  static constexpr int log_terms = 5;               // z^5 / 11 at z = 0.0295: 2e-9
+  static constexpr int log1p_terms = 8;             // z^8 / 17 at z = 1/9: 1.4e-9
 };
 
 template <>
@@ -43,14 +45,14 @@ struct FloatBits<double> {
   using Unsigned = std::uint64_t;
   static constexpr int mantissa = 52;
   static constexpr Int bias = 1023;
-  static constexpr double round = 6755399441055744.0;     // 1.5 * 2^52
+  static constexpr double round = 6755399441055744.0;           // 1.5 * 2^52
   static constexpr double ln2_hi = 0.693147180369123816490;     // 32 bits: n * ln2_hi is exact for |n| < 2^20
   static constexpr double ln2_lo = 1.90821492927058770002e-10;  // ln 2 - ln2_hi
-  static constexpr double exp_min = -707.7032713517043;        // 1021 ln 2
+  static constexpr double exp_min = -707.7032713517043;         // 1021 ln 2
   static constexpr double exp_max = 709.782712893384;
-  static constexpr int exp_degree = 13;                   // r^14 / 14!: 4e-18
-  static constexpr int log_terms = 11;                    // z^11 / 23: 6e-19
-  static constexpr int log1p_terms = 17;                  // z^17 / 35: 1.7e-18
+  static constexpr int exp_degree = 13;   // r^14 / 14!: 4e-18
+  static constexpr int log_terms = 11;    // z^11 / 23: 6e-19
+  static constexpr int log1p_terms = 17;  // z^17 / 35: 1.7e-18
 };
 
 template <class T>
@@ -68,8 +70,8 @@ inline T magnitude(T a) {
   return a < T(0) ? -a : a;
 }
 
-// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln2 / 2, and the Taylor polynomial of e^r. Below exp_min the result is 0
-// (no denormals), above exp_max infinity.
+// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln2 / 2, and the Taylor polynomial of e^r. Below exp_min the result is
+// 0 (no denormals), above exp_max infinity.
 template <class T>
 inline T exp(T x) {
   using B = FloatBits<T>;

@@ -10,9 +10,11 @@
 
 namespace softmargin {
 
-void moments(const MatrixView& X, const double* sample_weight, const MomentsResult& result, int num_threads, const Poll& poll) {
+void moments(const MatrixView& X, const double* sample_weight, const MomentsResult& result, int num_threads,
+             const Poll& poll) {
   const int64_t n = X.n_samples, d = X.n_features;
-  auto shift = Buffer<double>::zeros(d), sum = Buffer<double>::zeros(d), square = Buffer<double>::zeros(d), weight = Buffer<double>::zeros(d);
+  auto shift = Buffer<double>::zeros(d), sum = Buffer<double>::zeros(d), square = Buffer<double>::zeros(d),
+       weight = Buffer<double>::zeros(d);
   double total = 0;
   for (int64_t i = 0; i < n; ++i) total += sample_weight ? sample_weight[i] : 1;
   for (int64_t j = 0; j < d; ++j) {
@@ -38,7 +40,8 @@ void moments(const MatrixView& X, const double* sample_weight, const MomentsResu
       if (features.begin >= features.end) return;
       const int64_t j = features.begin;
       kernel(X, {nullptr, first, count}, features, sample_weight,
-             {shift.data() + j, sum.data() + j, square.data() + j, result.smallest + j, result.largest + j, weight.data() + j});
+             {shift.data() + j, sum.data() + j, square.data() + j, result.smallest + j, result.largest + j,
+              weight.data() + j});
     });
     first += count;
     if (watch.seconds() < kRegionSeconds / 2) per_region *= 2;

@@ -15,6 +15,7 @@ struct MomentsResult {
 };
 
 // Rows of weight 0 do not count; implicit zeros of sparse rows do. Throws ValueError where X is not finite.
-void moments(const MatrixView& X, const double* sample_weight, const MomentsResult& result, int num_threads, const Poll& poll);
+void moments(const MatrixView& X, const double* sample_weight, const MomentsResult& result, int num_threads,
+             const Poll& poll);
 
 }  // namespace softmargin

@@ -1,4 +1,5 @@
-// Two ways through the data, chosen by the shape of the problem alone: row slots, or blocks of rows whose dW is split by features.
+// Two ways through the data, chosen by the shape of the problem alone: row slots, or blocks of rows whose dW is split
+// by features.
 #include "objective.h"
 
 #include "two_phase.h"
@@ -27,11 +28,11 @@ struct Slot {
   double* db;
 };
 
-// Way 1: each slot runs through its rows tile by tile, scores, loss and gradient while the tile is in cache. One region does
-// `groups` groups of kMaxSummedRows rows of each slot; the slots' sums are merged in a fixed tree.
+// Way 1: each slot runs through its rows tile by tile, scores, loss and gradient while the tile is in cache. One region
+// does `groups` groups of kMaxSummedRows rows of each slot; the slots' sums are merged in a fixed tree.
 template <class T>
-bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_slots, const T* W, const T* b, Sums& sums,
-                         int threads, const Poll& poll) {
+bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_slots, const T* W, const T* b,
+                         Sums& sums, int threads, const Poll& poll) {
   const LayoutKernels<T>& layout = problem.layout();
   const Packing packing = problem.packing();
   const int64_t size = packed_size(packing), k = problem.n_outputs;
@@ -66,7 +67,8 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
       const Share own = share_of(n_slots, team.rank(), team.size());
       for (int64_t s = own.begin; s < own.end; ++s) {
         Slot<T>& slot = slots[static_cast<std::size_t>(s)];
-        for (int64_t group = 0; group < groups && slot.row < slot.end && finite.load(std::memory_order_relaxed); ++group) {
+        for (int64_t group = 0; group < groups && slot.row < slot.end && finite.load(std::memory_order_relaxed);
+             ++group) {
           const int64_t stop = minimum(slot.row + kMaxSummedRows, slot.end);
           for (; slot.row < stop; slot.row += kTileRows) {
             const Rows tile{rows.order, rows.first + slot.row, minimum<int64_t>(kTileRows, stop - slot.row)};
@@ -109,7 +111,8 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
 
 // Way 2: blocks of rows; rows are split for the scores, features for the gradient (two_phase.h).
 template <class T>
-bool accumulate_in_blocks(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int threads, const Poll& poll) {
+bool accumulate_in_blocks(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int threads,
+                          const Poll& poll) {
   const LayoutKernels<T>& layout = problem.layout();
   const Packing packing = problem.packing();
   const int64_t k = problem.n_outputs;
@@ -140,7 +143,8 @@ bool accumulate_in_blocks(const Problem<T>& problem, const Rows& rows, const T* 
                 row = at + block;
                 stop = watch.seconds() > kRegionSeconds;
               }
-            })) return;
+            }))
+          return;
       }
     });
     poll();
@@ -151,7 +155,8 @@ bool accumulate_in_blocks(const Problem<T>& problem, const Rows& rows, const T* 
 }  // namespace
 
 template <class T>
-bool accumulate(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int num_threads, const Poll& poll) {
+bool accumulate(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int num_threads,
+                const Poll& poll) {
   const double work = problem.multiply_adds(rows.count);
   const int threads = threads_for(num_threads, work);
   const int64_t bytes = packed_size(problem.packing()) * static_cast<int64_t>(sizeof(double));

@@ -36,7 +36,8 @@ struct Sums {
 // Sums of w_i loss_i, w_i dS_i x_i and w_i dS_i over the rows, the same bits for any number of threads. W packed, b
 // (n_outputs). False if a score is not finite: X holds NaN or infinity, or the weights are too large for T.
 template <class T>
-bool accumulate(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int num_threads, const Poll& poll);
+bool accumulate(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int num_threads,
+                const Poll& poll);
 
 // S (rows, n_outputs), C order = X W' + b.
 template <class T>

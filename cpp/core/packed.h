@@ -1,8 +1,8 @@
 // The packed order of W, of its gradient and of the state of a rule: [panel][output][lane].
 //
-// Features come in panels of `width` lanes; inside a panel the outputs follow each other: dense layouts take kPanel lanes
-// (a vector of features for each output, and no two outputs 4096 bytes apart), CSR takes 1 (the outputs of a feature side
-// by side). A run of features is a run of memory, so rules and penalties work on plain arrays.
+// Features come in panels of `width` lanes; inside a panel the outputs follow each other: dense layouts take kPanel
+// lanes (a vector of features for each output, and no two outputs 4096 bytes apart), CSR takes 1 (the outputs of a
+// feature side by side). A run of features is a run of memory, so rules and penalties work on plain arrays.
 #pragma once
 
 #include "math.h"

@@ -56,14 +56,15 @@ void Trainer<T>::update_intercept(const double* db, double scale, int64_t t, dou
   Buffer<T> g(problem_.n_outputs);
   for (int64_t c = 0; c < problem_.n_outputs; ++c) g[c] = static_cast<T>(scale * db[c]);
   const Penalty none;
-  problem_.kernels().update[options_.rule.index][none.index](b_.w.data(), g.data(), b_.state(0, 0), b_.state(1, 0), problem_.n_outputs,
-                                                             constants, none.options);
+  problem_.kernels().update[options_.rule.index][none.index](b_.w.data(), g.data(), b_.state(0, 0), b_.state(1, 0),
+                                                             problem_.n_outputs, constants, none.options);
 }
 
 template <class T>
 void Trainer<T>::diverged(double loss, double lr) const {
   std::ostringstream text;
-  text << "lr: training diverged at step " << t_ + 1 << " (epoch " << epoch_ + 1 << ") with a learning rate of " << lr << ": the ";
+  text << "lr: training diverged at step " << t_ + 1 << " (epoch " << epoch_ + 1 << ") with a learning rate of " << lr
+       << ": the ";
   if (loss - loss == 0) {
     text << "weights are no longer finite";
   } else {
@@ -75,8 +76,8 @@ void Trainer<T>::diverged(double loss, double lr) const {
 template <class T>
 std::unique_ptr<Trainer<T>> Trainer<T>::make(const Problem<T>& problem, const TrainOptions& options, int64_t t) {
   double decay;
-  const bool sparse =
-      problem.layout().gradient_wide && options.rule.plain(&decay) && !options.mean && options.batch_size <= kMaxBatchInCache;
+  const bool sparse = problem.layout().gradient_wide && options.rule.plain(&decay) && !options.mean &&
+                      options.batch_size <= kMaxBatchInCache;
   if (sparse) return std::make_unique<SparseTrainer<T>>(problem, options, t);
   return std::make_unique<DenseTrainer<T>>(problem, options, t);
 }

@@ -34,7 +34,8 @@ struct Trained {
   T* state(std::size_t i, int64_t offset) { return i < states.size() ? states[i].data() + offset : nullptr; }
 };
 
-// Trains W and b; how a step moves them is a subclass's: every weight (train_dense.h), or those a batch touches (train_sparse.h).
+// Trains W and b; how a step moves them is a subclass's: every weight (train_dense.h), or those a batch touches
+// (train_sparse.h).
 template <class T>
 class Trainer {
  public:
@@ -45,8 +46,9 @@ class Trainer {
   void start_epoch(std::uint64_t epoch);
   int64_t steps_per_epoch() const { return (problem_.X.n_samples + options_.batch_size - 1) / options_.batch_size; }
 
-  // The next `count` steps of the epoch with the learning rates lr [count]; the sum of F over their batches, each before its step.
-  // Throws DivergenceError where the loss or a weight is not finite, ValueError where X is not, what poll throws.
+  // The next `count` steps of the epoch with the learning rates lr [count]; the sum of F over their batches, each
+  // before its step. Throws DivergenceError where the loss or a weight is not finite, ValueError where X is not, what
+  // poll throws.
   virtual double run(const double* lr, int64_t count, const Poll& poll) = 0;
 
   Trained<T>& weights() { return W_; }

@@ -1,4 +1,5 @@
-// Steps that touch every weight: each thread visits its features once a step, sums their gradient and updates them in cache.
+// Steps that touch every weight: each thread visits its features once a step, sums their gradient and updates them in
+// cache.
 #pragma once
 
 #include "train.h"
@@ -13,8 +14,8 @@ inline constexpr int64_t kMaxBatchInCache = 4096;
 template <class T>
 class DenseTrainer final : public Trainer<T> {
   using Base = Trainer<T>;
-  using Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_, Base::problem_, Base::scale, Base::t_,
-      Base::update_intercept, Base::W_;
+  using Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_, Base::problem_,
+      Base::scale, Base::t_, Base::update_intercept, Base::W_;
 
  public:
   DenseTrainer(const Problem<T>& problem, const TrainOptions& options, int64_t t)
@@ -27,8 +28,10 @@ class DenseTrainer final : public Trainer<T> {
         shift_(options.mean ? chunks_ * problem.n_outputs : 0),
         penalty_part_(chunks_),
         weights_finite_(chunks_) {
-    for (int i = 0; i < threads_; ++i) locals_.push_back({Buffer<T>(problem.n_outputs), Buffer<double>(problem.n_outputs)});
-    if (options_.batch_size <= kMaxBatchInCache) phases_ = std::make_unique<TwoPhase<T>>(problem_, options_.batch_size, threads_);
+    for (int i = 0; i < threads_; ++i)
+      locals_.push_back({Buffer<T>(problem.n_outputs), Buffer<double>(problem.n_outputs)});
+    if (options_.batch_size <= kMaxBatchInCache)
+      phases_ = std::make_unique<TwoPhase<T>>(problem_, options_.batch_size, threads_);
   }
 
   void weights_changed() override {
@@ -54,14 +57,14 @@ class DenseTrainer final : public Trainer<T> {
 
   // What a thread works out for itself in every step, the same on all.
   struct Local {
-    Buffer<T> b;         // the intercept that acts on raw rows
-    Buffer<double> db;   // sums over the batch
+    Buffer<T> b;        // the intercept that acts on raw rows
+    Buffer<double> db;  // sums over the batch
   };
 
   // Steps until the region's time is over; the number of steps done.
   //
-  // Two barriers a step. Before the first: scores, and what depends on the last step's weights. Between them: gradient and
-  // update. Whether to go on is worked out by every thread from the same numbers.
+  // Two barriers a step. Before the first: scores, and what depends on the last step's weights. Between them: gradient
+  // and update. Whether to go on is worked out by every thread from the same numbers.
   int64_t run_region(const double* lr, int64_t count, double& total) {
     int64_t done = 0;
     bool stop = false;
@@ -80,7 +83,8 @@ class DenseTrainer final : public Trainer<T> {
               penalty = penalty_value();
               acting_intercept(local.b.data());
               phases_->scores(team, rows, acting_weights(), local.b.data());
-            })) return;
+            }))
+          return;
         const bool finite = phases_->finite();
         const double loss = finite ? factor * phases_->loss(rows) + penalty : 0;
         if (!finite || loss - loss != 0) {
@@ -98,7 +102,8 @@ class DenseTrainer final : public Trainer<T> {
               total += loss;
               ++done;
               stop = watch.seconds() > kRegionSeconds;
-            })) return;
+            }))
+          return;
         if (!all_weights_finite()) {
           if (leader) outcome = Outcome::bad_weights, --done;
           return;
@@ -126,8 +131,10 @@ class DenseTrainer final : public Trainer<T> {
     if (loss - loss != 0) settle(Outcome::bad_loss, loss, rate);
     parallel(threads_, [&](Team& team) {
       const Share own = share_of(chunks_, team.rank(), team.size());
-      const Features features{minimum(own.begin * kChunk, packing_.n_features), minimum(own.end * kChunk, packing_.n_features)};
-      if (features.begin < features.end) apply(features, G_.data() + packed_offset(packing_, features.begin), local.db.data(), factor, t_ + 1, rate);
+      const Features features{minimum(own.begin * kChunk, packing_.n_features),
+                              minimum(own.end * kChunk, packing_.n_features)};
+      if (features.begin < features.end)
+        apply(features, G_.data() + packed_offset(packing_, features.begin), local.db.data(), factor, t_ + 1, rate);
     });
     update_intercept(local.db.data(), factor, t_ + 1, rate);
     if (!all_weights_finite()) settle(Outcome::bad_weights, 0, rate);
@@ -145,9 +152,10 @@ class DenseTrainer final : public Trainer<T> {
     for (int64_t j = features.begin; j < features.end; j += kChunk) {
       const Features chunk{j, minimum<int64_t>(j + kChunk, packing_.n_features)};
       const int64_t at = packed_offset(packing_, j), size = packed_offset(packing_, chunk.end) - at;
-      kernels.finish_gradient(packing_, chunk, G + (at - packed_offset(packing_, features.begin)), factor, options_.mean,
-                              options_.inverse_deviation, db, g_.data() + at);
-      const bool good = update(W_.w.data() + at, g_.data() + at, W_.state(0, at), W_.state(1, at), size, constants, options_.penalty.options);
+      kernels.finish_gradient(packing_, chunk, G + (at - packed_offset(packing_, features.begin)), factor,
+                              options_.mean, options_.inverse_deviation, db, g_.data() + at);
+      const bool good = update(W_.w.data() + at, g_.data() + at, W_.state(0, at), W_.state(1, at), size, constants,
+                               options_.penalty.options);
       weights_finite_[j / kChunk] = good;
       refresh(j / kChunk);
     }
@@ -165,10 +173,12 @@ class DenseTrainer final : public Trainer<T> {
         for (int64_t l = end % packing_.width; l < packing_.width; ++l) panel[l] = T(0);
       }
     }
-    penalty_part_[chunk] = options_.penalty.none() ? 0 : kernels.penalty_terms[options_.penalty.index](w, size, options_.penalty.options, nullptr);
+    penalty_part_[chunk] = options_.penalty.none() ? 0
+                                                   : kernels.penalty_terms[options_.penalty.index](
+                                                         w, size, options_.penalty.options, nullptr);
     if (options_.mean) {
-      kernels.standardise_weights(packing_, {j, end}, w, options_.mean, options_.inverse_deviation, effective_.data() + at,
-                                  shift_.data() + chunk * packing_.n_outputs);
+      kernels.standardise_weights(packing_, {j, end}, w, options_.mean, options_.inverse_deviation,
+                                  effective_.data() + at, shift_.data() + chunk * packing_.n_outputs);
     }
   }
 

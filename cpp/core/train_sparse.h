@@ -1,7 +1,7 @@
 // Steps that touch only the weights of a batch's entries: sparse rows with a plain rule, w -= lr (g + decay w).
 //
-// W = scale V, so that the shrinkage of l2 and weight decay is one multiplication for all weights, and the l1 threshold of
-// the steps that passed a feature by is taken off when it is next touched: soft-thresholding by a and then by b is
+// W = scale V, so that the shrinkage of l2 and weight decay is one multiplication for all weights, and the l1 threshold
+// of the steps that passed a feature by is taken off when it is next touched: soft-thresholding by a and then by b is
 // soft-thresholding by a + b. (Bottou 2012, Stochastic Gradient Descent Tricks; Langford, Li and Zhang, JMLR 10, 2009.)
 // A step costs O(entries of the batch x outputs). Between calls of run V is W itself.
 #pragma once
@@ -27,8 +27,8 @@ inline constexpr double kSmallestScale = 1e-6;
 template <class T>
 class SparseTrainer final : public Trainer<T> {
   using Base = Trainer<T>;
-  using Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_, Base::problem_, Base::scale, Base::t_,
-      Base::update_intercept, Base::W_;
+  using Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_, Base::problem_,
+      Base::scale, Base::t_, Base::update_intercept, Base::W_;
 
  public:
   SparseTrainer(const Problem<T>& problem, const TrainOptions& options, int64_t t)
@@ -91,7 +91,8 @@ class SparseTrainer final : public Trainer<T> {
               descend(team, own, rows);
               for (int64_t c = 0; c < k; ++c) db[c] = 0;
               phases_.add_db(rows, db);
-            })) return;
+            }))
+          return;
         if (!team.phase([&] {
               if (!leader) return;
               scale_ = after;
@@ -101,7 +102,8 @@ class SparseTrainer final : public Trainer<T> {
               total += loss;
               ++done;
               stop = watch.seconds() > kRegionSeconds;
-            })) return;
+            }))
+          return;
       }
     });
     position_ = start + done * options_.batch_size;
@@ -139,8 +141,8 @@ class SparseTrainer final : public Trainer<T> {
   void descend(Team& team, Features own, const Rows& rows) {
     const int64_t k = problem_.n_outputs, n = tiles_of(rows.count);
     for (int64_t t = 0; t < n; ++t) {
-      problem_.layout().gradient(problem_.X, phases_.tile(rows, t, n), own, phases_.tile_scores(t), k, W_.w.data() + own.begin * k,
-                                 phases_.scratch(team.rank()), false);
+      problem_.layout().gradient(problem_.X, phases_.tile(rows, t, n), own, phases_.tile_scores(t), k,
+                                 W_.w.data() + own.begin * k, phases_.scratch(team.rank()), false);
     }
   }
 

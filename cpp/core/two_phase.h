@@ -1,4 +1,5 @@
-// One block of rows on a team of threads: rows are split for the scores, features for the gradient, nothing is reduced across threads.
+// One block of rows on a team of threads: rows are split for the scores, features for the gradient, nothing is reduced
+// across threads.
 #pragma once
 
 #include "objective.h"
@@ -24,7 +25,8 @@ class TwoPhase {
         S_(max_tiles_ * problem.n_outputs * kTileRows),
         loss_(max_tiles_),
         db_(max_tiles_ * problem.n_outputs) {
-    for (int i = 0; i < threads; ++i) parts_.push_back(Buffer<T>::zeros(layout_.gradient_wide ? 0 : kFeatureTile * problem.n_outputs));
+    for (int i = 0; i < threads; ++i)
+      parts_.push_back(Buffer<T>::zeros(layout_.gradient_wide ? 0 : kFeatureTile * problem.n_outputs));
   }
 
   // Phase 1, this thread's share of the tiles: scores, loss and dS.
@@ -45,7 +47,8 @@ class TwoPhase {
     const int64_t k = problem_.n_outputs;
     loss_[t] = 0;
     for (int64_t c = 0; c < k; ++c) db_[t * k + c] = 0;
-    if (!problem_.kernels().loss[problem_.loss](part, problem_.data, k, S, workspace_.targets(rank), &loss_[t], db_.data() + t * k)) {
+    if (!problem_.kernels().loss[problem_.loss](part, problem_.data, k, S, workspace_.targets(rank), &loss_[t],
+                                                db_.data() + t * k)) {
       finite_.store(false, std::memory_order_relaxed);
     }
   }
@@ -78,7 +81,8 @@ class TwoPhase {
     return {minimum(own.begin * kChunk, d), minimum(own.end * kChunk, d)};
   }
 
-  // Phase 2: f(features, G) for this thread's features, tile by tile; G (packed, from the tile on) is for f to keep or to use up.
+  // Phase 2: f(features, G) for this thread's features, tile by tile; G (packed, from the tile on) is for f to keep or
+  // to use up.
   template <class F>
   void each_gradient(Team& team, const Rows& rows, double* G, bool accumulate, F&& f) {
     const Features own = features(team);

@@ -21,7 +21,8 @@ class Workspace {
     features_ = whole ? padded : kFeatureTile;
     // 16 elements more than a multiple of 64 bytes apart: rows never meet in the same set of the cache.
     stride_ = features_ + kPanel;
-    const int64_t accumulators = dense ? kScoreOutputs * kAccumulatorRows * 64 : n_outputs * static_cast<int64_t>(sizeof(T));
+    const int64_t accumulators =
+        dense ? kScoreOutputs * kAccumulatorRows * 64 : n_outputs * static_cast<int64_t>(sizeof(T));
     for (int i = 0; i < threads; ++i) {
       staged_.emplace_back(dense ? kTileRows * stride_ : 0);
       accumulators_.emplace_back(accumulators);

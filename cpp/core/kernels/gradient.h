@@ -1,4 +1,5 @@
-// The gradient kernel: dW += dS' X over one tile of rows and features, several vectors of features by several outputs in registers.
+// The gradient kernel: dW += dS' X over one tile of rows and features, several vectors of features by several outputs
+// in registers.
 //
 // A row contributes one load per vector of features and one broadcast per output; dW is loaded and stored once per tile
 // of rows. Rows are added in order, so the result of an element does not depend on how features are split.
@@ -18,7 +19,8 @@ constexpr int gradient_vectors(int outputs) { return outputs == 1 ? 8 : outputs 
 
 // dW [panel][output][kPanel] += dS [output][kTileRows] x [rows], for `vectors` vectors of features from feature j on.
 template <class T, int vectors, int outputs>
-[[gnu::always_inline]] inline void gradient_block(const T* const* x, int n_rows, int64_t j, const T* dS, int64_t n_outputs, T* dW) {
+[[gnu::always_inline]] inline void gradient_block(const T* const* x, int n_rows, int64_t j, const T* dS,
+                                                  int64_t n_outputs, T* dW) {
   constexpr int width = Simd<T>::width;
   Vec<T> sum[outputs][vectors];
   T* place[vectors];
@@ -50,7 +52,8 @@ template <class T, int vectors, int outputs>
 
 // Features j .. end - 1 (whole panels), the widest blocks first.
 template <class T, int vectors, int outputs>
-void gradient_features(const T* const* x, int n_rows, int64_t j, int64_t end, const T* dS, int64_t n_outputs, T* dW, Fetch& fetch) {
+void gradient_features(const T* const* x, int n_rows, int64_t j, int64_t end, const T* dS, int64_t n_outputs, T* dW,
+                       Fetch& fetch) {
   constexpr int stride = vectors * Simd<T>::width;
   for (; j + stride <= end; j += stride) {
     step(fetch);
@@ -61,7 +64,8 @@ void gradient_features(const T* const* x, int n_rows, int64_t j, int64_t end, co
 
 // One tile: x [n_rows] points to feature 0 of the tile, dW to its first panel.
 template <class T>
-void gradient_tile(const T* const* x, int n_rows, int64_t n_features, const T* dS, int64_t n_outputs, T* dW, Fetch& fetch) {
+void gradient_tile(const T* const* x, int n_rows, int64_t n_features, const T* dS, int64_t n_outputs, T* dW,
+                   Fetch& fetch) {
   const int64_t blocks = (n_outputs + kMaxGradientBlock - 1) / kMaxGradientBlock;
   const int widest = static_cast<int>((n_outputs + blocks - 1) / blocks);
   plan(fetch, blocks * maximum<int64_t>(n_features / (gradient_vectors(widest) * Simd<T>::width), 1));
@@ -74,21 +78,45 @@ void gradient_tile(const T* const* x, int n_rows, int64_t n_features, const T* d
       gradient_features<T, gradient_vectors(size), size>(x, n_rows, 0, n_features, d, n_outputs, out, fetch);
     };
     switch (outputs) {
-      case 1: run.template operator()<1>(); break;
-      case 2: run.template operator()<2>(); break;
-      case 3: run.template operator()<3>(); break;
-      case 4: run.template operator()<4>(); break;
-      case 5: run.template operator()<5>(); break;
-      case 6: run.template operator()<6>(); break;
+      case 1:
+        run.template operator()<1>();
+        break;
+      case 2:
+        run.template operator()<2>();
+        break;
+      case 3:
+        run.template operator()<3>();
+        break;
+      case 4:
+        run.template operator()<4>();
+        break;
+      case 5:
+        run.template operator()<5>();
+        break;
+      case 6:
+        run.template operator()<6>();
+        break;
       default:
         if constexpr (kMaxGradientBlock == 12) {
           switch (outputs) {
-            case 7: run.template operator()<7>(); break;
-            case 8: run.template operator()<8>(); break;
-            case 9: run.template operator()<9>(); break;
-            case 10: run.template operator()<10>(); break;
-            case 11: run.template operator()<11>(); break;
-            default: run.template operator()<12>(); break;
+            case 7:
+              run.template operator()<7>();
+              break;
+            case 8:
+              run.template operator()<8>();
+              break;
+            case 9:
+              run.template operator()<9>();
+              break;
+            case 10:
+              run.template operator()<10>();
+              break;
+            case 11:
+              run.template operator()<11>();
+              break;
+            default:
+              run.template operator()<12>();
+              break;
           }
         }
     }

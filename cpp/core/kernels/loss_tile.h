@@ -36,7 +36,8 @@ void gather_targets(const Rows& rows, const LossData<T>& data, int64_t n_outputs
 // S [n_outputs][kTileRows]: scores in, weighted dS out (0 in the lanes past the last row). loss += sum of the weighted
 // losses, db [n_outputs] += sum of dS. False, with S as it was, if a score is not finite. `targets`: room for a tile.
 template <class T, class Loss>
-bool loss_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* S, T* targets, double* loss, double* db) {
+bool loss_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* S, T* targets, double* loss,
+               double* db) {
   alignas(64) T probe[kTileRows], weight[kTileRows], value[kTileRows];
   lanes([&](int r) { probe[r] = T(0); });
   for (int64_t c = 0; c < n_outputs; ++c) {

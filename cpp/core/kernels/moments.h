@@ -1,25 +1,27 @@
-// The moments kernel: weighted sums of a run of features over rows, shifted, in double, with smallest and largest value.
+// The moments kernel: weighted sums of a run of features over rows, shifted, in double, with smallest and largest
+// value.
 #pragma once
 
 #include "../layouts/dense.h"
 
 namespace softmargin {
 
-// Each array holds one entry per feature, from features.begin on. `shift` is the first row: sums of x - shift neither cancel nor
-// overflow where the mean is large beside the deviation.
+// Each array holds one entry per feature, from features.begin on. `shift` is the first row: sums of x - shift neither
+// cancel nor overflow where the mean is large beside the deviation.
 struct Moments {
   const double* shift;
-  double* sum;      // sum_i w_i (x_i - shift)
-  double* square;   // sum_i w_i (x_i - shift)^2
+  double* sum;     // sum_i w_i (x_i - shift)
+  double* square;  // sum_i w_i (x_i - shift)^2
   double* smallest;
   double* largest;
-  double* weight;   // sum of w_i over the stored entries; null for dense layouts
+  double* weight;  // sum of w_i over the stored entries; null for dense layouts
 };
 
 namespace {
 
 template <class Layout>
-void add_moments(const MatrixView& X, const Rows& rows, Features features, const double* sample_weight, const Moments& m) {
+void add_moments(const MatrixView& X, const Rows& rows, Features features, const double* sample_weight,
+                 const Moments& m) {
   for (int64_t r = 0; r < rows.count; ++r) {
     const int64_t i = row_index(rows, r);
     const double w = sample_weight ? sample_weight[i] : 1;

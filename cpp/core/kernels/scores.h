@@ -1,8 +1,8 @@
 // The score kernel: accumulators of S = X W' over one tile of features, several rows by several outputs in registers.
 //
 // Vectors run along the features, so a row is read as it is stored. A block of 3 rows x 4 outputs needs 7 loads for 12
-// multiply-adds (16 registers), so that the two load ports keep up with the two multiply-add ports. The accumulators stay
-// in L1 between tiles of features, and lanes are summed once per row.
+// multiply-adds (16 registers), so that the two load ports keep up with the two multiply-add ports. The accumulators
+// stay in L1 between tiles of features, and lanes are summed once per row.
 #pragma once
 
 #include "../math.h"
@@ -19,7 +19,8 @@ constexpr int score_rows(int outputs) { return outputs == 1 ? 8 : outputs == 2 ?
 
 // acc [outputs][kAccumulatorRows] += x [rows][panels of kPanel] * w [panel][output][kPanel].
 template <class T, int rows, int outputs>
-[[gnu::always_inline]] inline void score_block(const T* const* x, const T* w, int64_t n_outputs, int64_t n_panels, Vec<T>* acc) {
+[[gnu::always_inline]] inline void score_block(const T* const* x, const T* w, int64_t n_outputs, int64_t n_panels,
+                                               Vec<T>* acc) {
   Vec<T> sum[outputs][rows];
   for (int c = 0; c < outputs; ++c)
     for (int r = 0; r < rows; ++r) sum[c][r] = acc[c * kAccumulatorRows + r];
@@ -45,7 +46,8 @@ template <class T, int rows, int outputs>
 }
 
 template <class T, int outputs>
-void score_rows_by(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, Vec<T>* acc, Fetch& fetch) {
+void score_rows_by(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, Vec<T>* acc,
+                   Fetch& fetch) {
   constexpr int rows = score_rows(outputs);
   int r = 0;
   for (; r + rows <= n_rows; r += rows) {
@@ -57,7 +59,8 @@ void score_rows_by(const T* const* x, int n_rows, const T* w, int64_t n_outputs,
 
 // One tile of features for `count` <= kScoreOutputs outputs, in nearly equal blocks of outputs.
 template <class T>
-void score_tile(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, int count, Vec<T>* acc, Fetch& fetch) {
+void score_tile(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, int count, Vec<T>* acc,
+                Fetch& fetch) {
   const int blocks = (count + kMaxScoreBlock - 1) / kMaxScoreBlock;
   plan(fetch, blocks * maximum(n_rows / score_rows((count + blocks - 1) / blocks), 1));
   for (int block = 0, c = 0; block < blocks; ++block) {
@@ -65,17 +68,33 @@ void score_tile(const T* const* x, int n_rows, const T* w, int64_t n_outputs, in
     const T* wc = w + c * kPanel;
     Vec<T>* a = acc + c * kAccumulatorRows;
     switch (outputs) {
-      case 1: score_rows_by<T, 1>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
-      case 2: score_rows_by<T, 2>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
-      case 3: score_rows_by<T, 3>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
-      case 4: score_rows_by<T, 4>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
+      case 1:
+        score_rows_by<T, 1>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
+        break;
+      case 2:
+        score_rows_by<T, 2>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
+        break;
+      case 3:
+        score_rows_by<T, 3>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
+        break;
+      case 4:
+        score_rows_by<T, 4>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
+        break;
       default:
         if constexpr (kMaxScoreBlock == 8) {
           switch (outputs) {
-            case 5: score_rows_by<T, 5>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
-            case 6: score_rows_by<T, 6>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
-            case 7: score_rows_by<T, 7>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
-            default: score_rows_by<T, 8>(x, n_rows, wc, n_outputs, n_panels, a, fetch); break;
+            case 5:
+              score_rows_by<T, 5>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
+              break;
+            case 6:
+              score_rows_by<T, 6>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
+              break;
+            case 7:
+              score_rows_by<T, 7>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
+              break;
+            default:
+              score_rows_by<T, 8>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
+              break;
           }
         }
     }

@@ -19,12 +19,13 @@ struct Scratch {
   T* staged;                // [kTileRows][staged_stride]: rows converted to T
   int64_t staged_features;  // how many features of a row fit: all of them, or one tile
   int64_t staged_stride;
-  int64_t prefetched_rows;  // of the next tile, by the score kernel; a gradient kernel that follows at once fetches the others
+  int64_t prefetched_rows;  // of the next tile, by the score kernel; a gradient kernel that follows at once fetches the
+                            // others
   void* accumulators;       // [kScoreOutputs][kAccumulatorRows] vectors of up to 64 bytes; CSR: [n_outputs] of T
 };
 
-// Cache lines that a kernel asks for while it works, a few before each block of registers: all at once they would fill the
-// miss buffers and stall the loads behind them (+10 ms in 50 on a float32 pass of 50 000 x 3072).
+// Cache lines that a kernel asks for while it works, a few before each block of registers: all at once they would fill
+// the miss buffers and stall the loads behind them (+10 ms in 50 on a float32 pass of 50 000 x 3072).
 struct Fetch {
   const char* row[kTileRows];
   int n_rows = 0;

@@ -58,7 +58,8 @@ template <class T, int half, int... i>
 
 template <class T, int half>
 [[gnu::always_inline]] inline void fold_all(Vec<T>* v) {
-  for (int i = 0; i < half; ++i) v[i] = fold<T, half>(v[i], v[i + half], std::make_integer_sequence<int, Simd<T>::width>{});
+  for (int i = 0; i < half; ++i)
+    v[i] = fold<T, half>(v[i], v[i + half], std::make_integer_sequence<int, Simd<T>::width>{});
   if constexpr (half > 1) fold_all<T, half / 2>(v);
 }
 

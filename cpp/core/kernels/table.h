@@ -1,8 +1,8 @@
 // The table of kernels: what one instruction set offers the rest of the core, by registry index.
 #pragma once
 
-#include "../losses/registry.h"
 #include "../layouts/registry.h"
+#include "../losses/registry.h"
 #include "../optimizers/registry.h"
 #include "../penalties/registry.h"
 #include "loss_tile.h"
@@ -24,16 +24,20 @@ template <class T>
 struct LayoutKernels {
   int width;  // lanes of a panel of packed W
   void (*scores)(const MatrixView&, const Rows&, const T* W, const T* b, int64_t n_outputs, T* S, const Scratch<T>&);
-  void (*gradient)(const MatrixView&, const Rows&, Features, const T* dS, int64_t n_outputs, T* dW, const Scratch<T>&, bool staged);
+  void (*gradient)(const MatrixView&, const Rows&, Features, const T* dS, int64_t n_outputs, T* dW, const Scratch<T>&,
+                   bool staged);
   // Sums in double, for layouts where moving a T sum into double would cost more than the rows; else null.
-  void (*gradient_wide)(const MatrixView&, const Rows&, Features, const T* dS, int64_t n_outputs, double* dW, const Scratch<T>&, bool staged);
+  void (*gradient_wide)(const MatrixView&, const Rows&, Features, const T* dS, int64_t n_outputs, double* dW,
+                        const Scratch<T>&, bool staged);
 };
 
 template <class T>
-using LossKernel = bool (*)(const Rows&, const LossData<T>&, int64_t n_outputs, T* S, T* targets, double* loss, double* db);
+using LossKernel = bool (*)(const Rows&, const LossData<T>&, int64_t n_outputs, T* S, T* targets, double* loss,
+                            double* db);
 
 template <class T>
-using UpdateKernel = bool (*)(T* w, const T* g, T* s0, T* s1, int64_t n, const double* constants, const double* penalty);
+using UpdateKernel = bool (*)(T* w, const T* g, T* s0, T* s1, int64_t n, const double* constants,
+                              const double* penalty);
 
 template <class T>
 struct Kernels {

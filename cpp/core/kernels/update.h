@@ -13,7 +13,8 @@ inline T soft_threshold(T w, T amount) {
   return maximum(w - amount, T(0)) + minimum(w + amount, T(0));
 }
 
-// w, s0, s1 [n] in place from g [n]. States that the rule does not use are null. False if a weight left the finite numbers.
+// w, s0, s1 [n] in place from g [n]. States that the rule does not use are null. False if a weight left the finite
+// numbers.
 template <class T, class Rule, class Penalty>
 bool update(T* w, const T* g, T* s0, T* s1, int64_t n, const double* constants, const double* penalty) {
   const typename Rule::template Step<T> rule(constants);
@@ -60,8 +61,8 @@ void flush(T* part, double* total, int64_t n) {
   }
 }
 
-// g = scale * (G - mean db') / deviation for the features: the gradient in standardised weights, from the raw sums G. mean and
-// inverse_deviation [n_features] may be null. G and g are packed from features.begin on.
+// g = scale * (G - mean db') / deviation for the features: the gradient in standardised weights, from the raw sums G.
+// mean and inverse_deviation [n_features] may be null. G and g are packed from features.begin on.
 template <class T>
 void finish_gradient(const Packing& packing, Features features, const double* G, double scale, const double* mean,
                      const double* inverse_deviation, const double* db, T* g) {
@@ -79,8 +80,8 @@ void finish_gradient(const Packing& packing, Features features, const double* G,
 
 // The weights that act on raw rows, effective = w / deviation, and shift [n_outputs] = sum_j effective_j mean_j.
 template <class T>
-void standardise_weights(const Packing& packing, Features features, const T* w, const double* mean, const double* inverse_deviation,
-                         T* effective, double* shift) {
+void standardise_weights(const Packing& packing, Features features, const T* w, const double* mean,
+                         const double* inverse_deviation, T* effective, double* shift) {
   const int64_t origin = packed_offset(packing, features.begin);
   for (int64_t c = 0; c < packing.n_outputs; ++c) shift[c] = 0;
   for_packed(packing, features, [&](int64_t i, int64_t c, int64_t j) {

@@ -1,7 +1,7 @@
 // Compressed sparse rows: W packed feature by feature, so that an entry touches the weights of all outputs at once.
 //
-// Indices were checked when the matrix was built. A range of features is found by binary search in each row; in a matrix
-// with unsorted or repeated indices every entry is looked at, in order.
+// Indices were checked when the matrix was built. A range of features is found by binary search in each row; in a
+// matrix with unsorted or repeated indices every entry is looked at, in order.
 #pragma once
 
 #include "dense.h"
@@ -78,17 +78,27 @@ struct Csr {
   }
 
   template <class T>
-  static void scores(const MatrixView& X, const Rows& rows, const T* W, const T* b, int64_t n_outputs, T* S, const Scratch<T>& scratch) {
+  static void scores(const MatrixView& X, const Rows& rows, const T* W, const T* b, int64_t n_outputs, T* S,
+                     const Scratch<T>& scratch) {
     T* sum = static_cast<T*>(scratch.accumulators);
     for (int64_t i = 0; i < kTileRows * n_outputs; ++i) S[i] = T(0);
     for (int64_t r = 0; r < rows.count; ++r) {
       const Entries e = row(X, row_index(rows, r));
       switch (n_outputs) {
-        case 1: score_row<1>(e, W, n_outputs, sum); break;
-        case 2: score_row<2>(e, W, n_outputs, sum); break;
-        case 3: score_row<3>(e, W, n_outputs, sum); break;
-        case 4: score_row<4>(e, W, n_outputs, sum); break;
-        default: score_row<0>(e, W, n_outputs, sum);
+        case 1:
+          score_row<1>(e, W, n_outputs, sum);
+          break;
+        case 2:
+          score_row<2>(e, W, n_outputs, sum);
+          break;
+        case 3:
+          score_row<3>(e, W, n_outputs, sum);
+          break;
+        case 4:
+          score_row<4>(e, W, n_outputs, sum);
+          break;
+        default:
+          score_row<0>(e, W, n_outputs, sum);
       }
       for (int64_t c = 0; c < n_outputs; ++c) S[c * kTileRows + r] = sum[c] + b[c];
     }

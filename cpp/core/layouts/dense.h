@@ -1,7 +1,8 @@
-// Dense rows of float32, float64, float16 or uint8: read in place where the element is W's type, else converted tile by tile.
+// Dense rows of float32, float64, float16 or uint8: read in place where the element is W's type, else converted tile by
+// tile.
 //
-// A tile of converted rows is written to `staged` and read from L1 by the kernels. Where a whole row fits into `staged`,
-// the gradient kernel finds there what the score kernel has converted.
+// A tile of converted rows is written to `staged` and read from L1 by the kernels. Where a whole row fits into
+// `staged`, the gradient kernel finds there what the score kernel has converted.
 #pragma once
 
 #include "../kernels/gradient.h"
@@ -13,8 +14,8 @@
 namespace softmargin {
 namespace {
 
-// Rows this far apart (or a multiple of it) put the same feature into the same set of an L1, which holds 8 to 12 of them:
-// read in place, the gradient kernel takes twice as long.
+// Rows this far apart (or a multiple of it) put the same feature into the same set of an L1, which holds 8 to 12 of
+// them: read in place, the gradient kernel takes twice as long.
 inline constexpr int64_t kPage = 4096;
 
 template <class A, class B>
@@ -31,7 +32,9 @@ inline void convert(const E* in, int64_t n, T* out) {
   }
 }
 
-inline int64_t row_index(const Rows& rows, int64_t i) { return rows.order ? rows.order[rows.first + i] : rows.first + i; }
+inline int64_t row_index(const Rows& rows, int64_t i) {
+  return rows.order ? rows.order[rows.first + i] : rows.first + i;
+}
 
 template <class E>
 struct Dense {
@@ -41,15 +44,16 @@ struct Dense {
     return reinterpret_cast<const E*>(static_cast<const char*>(X.data) + i * X.row_stride);
   }
 
-  // Features [j, j + kFeatureTile) of the rows that follow, the ones from `begin` to `end` of their tile: two dozen rows are
-  // more streams than the hardware prefetcher follows, and it stops at the end of a page.
+  // Features [j, j + kFeatureTile) of the rows that follow, the ones from `begin` to `end` of their tile: two dozen
+  // rows are more streams than the hardware prefetcher follows, and it stops at the end of a page.
   static Fetch next_rows(const MatrixView& X, const Rows& rows, int64_t j, int64_t begin, int64_t end) {
     Fetch fetch;
     const int64_t next = rows.first + rows.count;
     const int64_t bytes = (minimum<int64_t>(j + kFeatureTile, X.n_features) - j) * static_cast<int64_t>(sizeof(E));
     end = minimum(minimum(end, rows.count), X.n_samples - next);
     for (int64_t r = begin; r < end; ++r) {
-      fetch.row[fetch.n_rows++] = reinterpret_cast<const char*>(row(X, rows.order ? rows.order[next + r] : next + r) + j);
+      fetch.row[fetch.n_rows++] =
+          reinterpret_cast<const char*>(row(X, rows.order ? rows.order[next + r] : next + r) + j);
     }
     fetch.lines = static_cast<int>((bytes + 63) / 64);
     return fetch;
@@ -57,7 +61,8 @@ struct Dense {
 
   // x [rows.count]: pointers to features [j, j + n) of each row as T, zeros up to a whole panel.
   template <class T>
-  static void read(const MatrixView& X, const Rows& rows, int64_t j, int64_t n, const Scratch<T>& scratch, bool staged, const T** x) {
+  static void read(const MatrixView& X, const Rows& rows, int64_t j, int64_t n, const Scratch<T>& scratch, bool staged,
+                   const T** x) {
     const int64_t n_rows = rows.count;
     if constexpr (same<E, T>) {
       if (n % kPanel == 0 && X.row_stride % kPage != 0) {
@@ -78,7 +83,8 @@ struct Dense {
 
   // S [n_outputs][kTileRows] = X W' + b for up to kTileRows rows.
   template <class T>
-  static void scores(const MatrixView& X, const Rows& rows, const T* W, const T* b, int64_t n_outputs, T* S, const Scratch<T>& scratch) {
+  static void scores(const MatrixView& X, const Rows& rows, const T* W, const T* b, int64_t n_outputs, T* S,
+                     const Scratch<T>& scratch) {
     auto* acc = static_cast<Vec<T>*>(scratch.accumulators);
     const int64_t d = X.n_features;
     const T* x[kTileRows];
@@ -89,7 +95,8 @@ struct Dense {
         const int64_t n = minimum<int64_t>(kFeatureTile, d - j);
         Fetch fetch = next_rows(X, rows, j, 0, c == 0 ? scratch.prefetched_rows : 0);
         read(X, rows, j, n, scratch, c > 0, x);
-        score_tile(x, static_cast<int>(rows.count), W + (j * n_outputs + c * kPanel), n_outputs, (n + kPanel - 1) / kPanel, count, acc, fetch);
+        score_tile(x, static_cast<int>(rows.count), W + (j * n_outputs + c * kPanel), n_outputs,
+                   (n + kPanel - 1) / kPanel, count, acc, fetch);
       }
       finish_scores(acc, b + c, count, S + c * kTileRows);
     }
@@ -104,7 +111,8 @@ struct Dense {
       const int64_t n = minimum<int64_t>(kFeatureTile, features.end - j);
       Fetch fetch = next_rows(X, rows, j, scratch.prefetched_rows, staged ? kTileRows : 0);
       read(X, rows, j, n, scratch, staged, x);
-      gradient_tile(x, static_cast<int>(rows.count), round_up(n, kPanel), dS, n_outputs, dW + (j - features.begin) * n_outputs, fetch);
+      gradient_tile(x, static_cast<int>(rows.count), round_up(n, kPanel), dS, n_outputs,
+                    dW + (j - features.begin) * n_outputs, fetch);
     }
   }
 

@@ -8,14 +8,14 @@
 namespace softmargin {
 namespace {
 
-using Layouts = TypeList<            //
-    Dense<float>,                    //
-    Dense<double>,                   //
-    Dense<Half>,                     //
-    Dense<std::uint8_t>,             //
-    Csr<float, std::int32_t>,        //
-    Csr<float, std::int64_t>,        //
-    Csr<double, std::int32_t>,       //
+using Layouts = TypeList<       //
+    Dense<float>,               //
+    Dense<double>,              //
+    Dense<Half>,                //
+    Dense<std::uint8_t>,        //
+    Csr<float, std::int32_t>,   //
+    Csr<float, std::int64_t>,   //
+    Csr<double, std::int32_t>,  //
     Csr<double, std::int64_t>>;
 
 }  // namespace

@@ -7,7 +7,8 @@ namespace softmargin {
 namespace {
 
 struct BinaryHinge : EachOutput<BinaryHinge> {
-  static constexpr LossTraits traits{"binary_hinge", Target::signs, true, false, false, true, false, "max(0, margin - t s)"};
+  static constexpr LossTraits traits{"binary_hinge", Target::signs, true,  false,
+                                     false,          true,          false, "max(0, margin - t s)"};
   static constexpr double curvature(int64_t) { return kNoBound; }
 
   template <class T>

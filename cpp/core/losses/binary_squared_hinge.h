@@ -7,7 +7,7 @@ namespace softmargin {
 namespace {
 
 struct BinarySquaredHinge : EachOutput<BinarySquaredHinge> {
-  static constexpr LossTraits traits{"binary_squared_hinge", Target::signs, true, true, false, true, false,
+  static constexpr LossTraits traits{"binary_squared_hinge",  Target::signs, true, true, false, true, false,
                                      "max(0, margin - t s)^2"};
   static constexpr double curvature(int64_t) { return 2.0; }
 

@@ -9,8 +9,8 @@ namespace softmargin {
 namespace {
 
 struct CrammerSinger {
-  static constexpr LossTraits traits{"crammer_singer", Target::classes, true, false, false, true, false,
-                                     "max(0, max_{j != y} s_j - s_y + margin)"};
+  static constexpr LossTraits traits{
+      "crammer_singer", Target::classes, true, false, false, true, false, "max(0, max_{j != y} s_j - s_y + margin)"};
   static constexpr double curvature(int64_t) { return kNoBound; }
 
   template <class T>

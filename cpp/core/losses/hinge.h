@@ -9,8 +9,8 @@ namespace softmargin {
 namespace {
 
 struct Hinge {
-  static constexpr LossTraits traits{"hinge", Target::classes, true, false, false, true, false,
-                                     "sum_{j != y} max(0, s_j - s_y + margin)"};
+  static constexpr LossTraits traits{
+      "hinge", Target::classes, true, false, false, true, false, "sum_{j != y} max(0, s_j - s_y + margin)"};
   static constexpr double curvature(int64_t) { return kNoBound; }
 
   template <class T>

@@ -1,4 +1,5 @@
-// Huber loss of each output: r^2 / 2 for |r| <= delta, else delta (|r| - delta / 2), r = s - y; derivative r clipped to +-delta.
+// Huber loss of each output: r^2 / 2 for |r| <= delta, else delta (|r| - delta / 2), r = s - y; derivative r clipped to
+// +-delta.
 //
 // Source: Huber, Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 35 (1964).
 #pragma once
@@ -9,8 +10,9 @@ namespace softmargin {
 namespace {
 
 struct Huber : EachOutput<Huber> {
-  static constexpr LossTraits traits{"huber", Target::real, true, true, false, false, true,
-                                     "r^2 / 2 for |r| <= delta, else delta (|r| - delta / 2), r = s - y"};
+  static constexpr LossTraits traits{
+      "huber", Target::real, true, true,
+      false,   false,        true, "r^2 / 2 for |r| <= delta, else delta (|r| - delta / 2), r = s - y"};
   static constexpr double curvature(int64_t) { return 1.0; }
 
   template <class T>

@@ -9,7 +9,8 @@
 
 namespace softmargin {
 
-// classes: a label, or (softmax) a distribution over the outputs; signs: +1 or -1 for each output; real: a number for each.
+// classes: a label, or (softmax) a distribution over the outputs; signs: +1 or -1 for each output; real: a number for
+// each.
 enum class Target { classes, signs, real };
 
 struct LossTraits {

@@ -1,7 +1,7 @@
 // Softmax cross-entropy: -log softmax(s)_y, or -sum_j t_j log softmax(s)_j for a distribution t.
 //
-// By log-sum-exp: with m = max_j s_j and Z = sum_j exp(s_j - m), log softmax(s)_j = s_j - m - log Z, which is finite for
-// every finite s. dS = softmax(s) - t. Source: Bishop, Pattern Recognition and Machine Learning, 4.3.4.
+// By log-sum-exp: with m = max_j s_j and Z = sum_j exp(s_j - m), log softmax(s)_j = s_j - m - log Z, which is finite
+// for every finite s. dS = softmax(s) - t. Source: Bishop, Pattern Recognition and Machine Learning, 4.3.4.
 #pragma once
 
 #include "loss.h"
@@ -10,8 +10,8 @@ namespace softmargin {
 namespace {
 
 struct Softmax {
-  static constexpr LossTraits traits{"softmax", Target::classes, true, true, true, false, false,
-                                     "-log softmax(s)_y, or -sum_j t_j log softmax(s)_j"};
+  static constexpr LossTraits traits{
+      "softmax", Target::classes, true, true, true, false, false, "-log softmax(s)_y, or -sum_j t_j log softmax(s)_j"};
 
   // diag(p) - p p' has no eigenvalue above 1/2 (Bohning 1992).
   static constexpr double curvature(int64_t) { return 0.5; }

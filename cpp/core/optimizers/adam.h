@@ -1,4 +1,5 @@
-// Adam: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, w -= lr m^ / (sqrt(v^) + eps), m^ = m / (1 - b1^t), v^ = v / (1 - b2^t).
+// Adam: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, w -= lr m^ / (sqrt(v^) + eps), m^ = m / (1 - b1^t), v^ = v / (1
+// - b2^t).
 //
 // Source: Kingma and Ba, ICLR 2015. weight_decay is added to the gradient; AdamW shrinks the weights instead.
 #pragma once
@@ -44,8 +45,15 @@ struct Adam {
   struct Step {
     T lr, keep1, take1, keep2, take2, correct1, correct2, eps, decay;
     explicit Step(const double* k)
-        : lr(T(k[0])), keep1(T(k[1])), take1(T(k[2])), keep2(T(k[3])), take2(T(k[4])), correct1(T(k[5])), correct2(T(k[6])),
-          eps(T(k[7])), decay(T(k[8])) {}
+        : lr(T(k[0])),
+          keep1(T(k[1])),
+          take1(T(k[2])),
+          keep2(T(k[3])),
+          take2(T(k[4])),
+          correct1(T(k[5])),
+          correct2(T(k[6])),
+          eps(T(k[7])),
+          decay(T(k[8])) {}
 
     // The step after the weight decay, which AdamW shares.
     T move(T& w, T g, T& m, T& v) const {

@@ -1,7 +1,7 @@
 // Stochastic gradient descent with momentum: buf = momentum buf + (1 - dampening) g (first step: buf = g), w -= lr buf.
 //
-// Nesterov: w -= lr (g + momentum buf). Without momentum the state is not touched and may be absent. Source: Sutskever et
-// al., ICML 2013, in PyTorch's form, where the learning rate stands outside the buffer.
+// Nesterov: w -= lr (g + momentum buf). Without momentum the state is not touched and may be absent. Source: Sutskever
+// et al., ICML 2013, in PyTorch's form, where the learning rate stands outside the buffer.
 #pragma once
 
 #include "optimizer.h"
@@ -36,8 +36,8 @@ struct Sgd {
     out[0] = lr;
     out[1] = first ? 0 : momentum;
     out[2] = first || momentum == 0 ? 1 : 1 - dampening;  // without momentum the dampening is ignored
-    out[3] = p[3] != 0 ? momentum : 0;  // weight of the buffer in a Nesterov step
-    out[4] = p[3] != 0 ? 1 : 0;         // weight of the gradient
+    out[3] = p[3] != 0 ? momentum : 0;                    // weight of the buffer in a Nesterov step
+    out[4] = p[3] != 0 ? 1 : 0;                           // weight of the gradient
     out[5] = p[4];
     out[6] = momentum != 0 ? lr * (1 - dampening) / (1 - momentum) : lr;
   }
@@ -47,8 +47,14 @@ struct Sgd {
     T lr, keep, take, look_buffer, look_gradient, decay, reach;
     bool nesterov;
     explicit Step(const double* k)
-        : lr(T(k[0])), keep(T(k[1])), take(T(k[2])), look_buffer(T(k[3])), look_gradient(T(k[4])), decay(T(k[5])),
-          reach(T(k[6])), nesterov(k[4] != 0) {}
+        : lr(T(k[0])),
+          keep(T(k[1])),
+          take(T(k[2])),
+          look_buffer(T(k[3])),
+          look_gradient(T(k[4])),
+          decay(T(k[5])),
+          reach(T(k[6])),
+          nesterov(k[4] != 0) {}
 
     T step(T& w, T g, T& buffer, T&) const {
       g += decay * w;

@@ -10,7 +10,10 @@ namespace {
 
 struct ElasticNet {
   static constexpr PenaltyTraits traits{
-      "elasticnet", "ElasticNet", "Elastic net: alpha (l1_ratio ||W||_1 + (1 - l1_ratio)/2 ||W||^2).", 2,
+      "elasticnet",
+      "ElasticNet",
+      "Elastic net: alpha (l1_ratio ||W||_1 + (1 - l1_ratio)/2 ||W||^2).",
+      2,
       {kAlpha, {"l1_ratio", {0, 0}, 1, true, 0, 1, false, false, "share of the l1 part, 0 to 1"}}};
 
   static double l1([[maybe_unused]] const double* p) { return p[0] * p[1]; }

@@ -7,7 +7,8 @@ namespace softmargin {
 namespace {
 
 struct L1 {
-  static constexpr PenaltyTraits traits{"l1", "L1", "Lasso penalty: alpha ||W||_1; a proximal step inside every rule.", 1, {kAlpha}};
+  static constexpr PenaltyTraits traits{
+      "l1", "L1", "Lasso penalty: alpha ||W||_1; a proximal step inside every rule.", 1, {kAlpha}};
 
   static double l1([[maybe_unused]] const double* p) { return p[0]; }
   static double l2([[maybe_unused]] const double* p) { return 0; }

@@ -1,8 +1,8 @@
 // The contract of a penalty: alpha R(w) of one weight as a value, a smooth part and a threshold.
 //
-// A penalty is a sum over weights. `value(w)` is the weight's share of alpha R; `gradient(w)` the derivative of its smooth
-// part, added to the gradient of the loss; `threshold` what soft-thresholding takes off per unit of step (the l1 part);
-// `subgradient(w)` the derivative of the whole, 0 at 0.
+// A penalty is a sum over weights. `value(w)` is the weight's share of alpha R; `gradient(w)` the derivative of its
+// smooth part, added to the gradient of the loss; `threshold` what soft-thresholding takes off per unit of step (the l1
+// part); `subgradient(w)` the derivative of the whole, 0 at 0.
 #pragma once
 
 #include "../math.h"

@@ -1,0 +1,105 @@
+# The compiled core: its signatures. Arguments are checked by the modules that call it.
+from collections.abc import Sequence
+from typing import Any, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Array: TypeAlias = NDArray[Any]
+_Penalty: TypeAlias = tuple[str, tuple[float, ...]] | None
+
+@final
+class Matrix:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...  # TypeError: DenseMatrix and CsrMatrix make one
+    @property
+    def n_samples(self) -> int: ...
+    @property
+    def n_features(self) -> int: ...
+
+def DenseMatrix(array: _Array) -> Matrix: ...
+def CsrMatrix(data: _Array, indices: _Array, indptr: _Array, n_features: int) -> Matrix: ...
+def moments(
+    X: Matrix, sample_weight: NDArray[np.float64] | None, num_threads: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+
+@final
+class Problem:
+    def __init__(
+        self,
+        X: Matrix,
+        y: _Array,
+        loss: str,
+        n_outputs: int,
+        *,
+        margin: float = 1.0,
+        delta: float = 1.0,
+        sample_weight: NDArray[np.float64] | None = None,
+        positive_weight: NDArray[np.float64] | None = None,
+        dtype: str = "float32",
+    ) -> None: ...
+    def loss_and_grad(
+        self,
+        W: _Array,
+        b: _Array | None,
+        *,
+        penalty: _Penalty = None,
+        intercept_penalty: float = 0.0,
+        out: _Array | None = None,
+        gradient: bool = True,
+        num_threads: int = 0,
+    ) -> tuple[float, Any, Any]: ...
+
+def scores(W: _Array, b: _Array | None, X: Matrix, num_threads: int = 0) -> _Array: ...
+
+@final
+class Trainer:
+    def __init__(
+        self,
+        problem: Problem,
+        W0: _Array,
+        b0: _Array | None,
+        optimizer: str,
+        hyperparameters: tuple[float, ...],
+        penalty: _Penalty,
+        *,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        mean: NDArray[np.float64] | None = None,
+        scale: NDArray[np.float64] | None = None,
+        states: Sequence[_Array] | None = None,
+        intercept_states: Sequence[_Array] | None = None,
+        t: int = 0,
+        num_threads: int = 0,
+    ) -> None: ...
+    @property
+    def n_steps_per_epoch(self) -> int: ...
+    def start_epoch(self, epoch: int) -> None: ...
+    def run(self, lr: NDArray[np.float64]) -> float: ...
+    def weights(self) -> tuple[_Array, Any]: ...
+    def raw_weights(self) -> tuple[_Array, Any]: ...
+    def state(self) -> tuple[list[_Array], list[_Array], int]: ...
+
+def update(
+    optimizer: str,
+    hyperparameters: tuple[float, ...],
+    penalty: _Penalty,
+    W: _Array,
+    grad: _Array,
+    states: Sequence[_Array],
+    t: int,
+    lr: float,
+) -> None: ...
+def state_names(optimizer: str, hyperparameters: tuple[float, ...]) -> tuple[str, ...]: ...
+def permutation(n: int, seed: int, epoch: int) -> NDArray[np.int64]: ...
+def registry() -> dict[str, Any]: ...
+def curvature(loss: str, n_outputs: int) -> float | None: ...
+def get_num_threads() -> int: ...
+def set_num_threads(n: int) -> None: ...
+def simd_level() -> str: ...
+def simd_levels() -> tuple[str, ...]: ...
+def set_simd_level(name: str) -> None: ...
+def build_info() -> dict[str, Any]: ...
+def _cgroup_cpus(mount: str, membership: str) -> int: ...
+def _set_fork_handler(enabled: bool) -> None: ...
+def _throw_in_parallel(rank: int, num_threads: int, kind: str, in_phase: bool = True) -> int: ...

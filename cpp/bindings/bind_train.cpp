@@ -46,6 +46,15 @@ class TrainerObject {
     return std::visit([&](const auto& training) { return f(*training); }, training_);
   }
 
+  static Packing vector_packing(const Packing& packing) { return {packing.n_outputs, 1, 1}; }
+
+  template <class T>
+  static std::pair<Array<T>, Array<T>> internal(Training<T>& training) {
+    const Packing packing = training.problem.packing();
+    return {unpacked(training.trainer->weights().w, packing, {packing.n_outputs, packing.n_features}),
+            unpacked(training.trainer->intercept().w, vector_packing(packing), {packing.n_outputs})};
+  }
+
  public:
   TrainerObject(const py::object& problem_object, const py::object& W0, const py::object& b0,
                 const std::string& optimizer, const py::tuple& hyperparameters, const py::object& penalty,
@@ -132,15 +141,6 @@ class TrainerObject {
   }
 
  private:
-  static Packing vector_packing(const Packing& packing) { return {packing.n_outputs, 1, 1}; }
-
-  template <class T>
-  static std::pair<Array<T>, Array<T>> internal(Training<T>& training) {
-    const Packing packing = training.problem.packing();
-    return {unpacked(training.trainer->weights().w, packing, {packing.n_outputs, packing.n_features}),
-            unpacked(training.trainer->intercept().w, vector_packing(packing), {packing.n_outputs})};
-  }
-
   template <class T>
   void make(const py::object& object, const ProblemObject& problem, TrainOptions options, const py::object& W0,
             const py::object& b0, const py::object& mean, const py::object& scale, const py::object& states,

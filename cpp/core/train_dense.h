@@ -23,8 +23,8 @@ class DenseTrainer final : public Trainer<T> {
         chunks_((problem.X.n_features + kChunk - 1) / kChunk),
         threads_(threads_for(options.num_threads, 2 * problem.multiply_adds(options_.batch_size))),
         G_(packed_size(packing_)),
-        g_(packed_size(packing_)),
-        effective_(options.mean ? packed_size(packing_) : 0),
+        g_(Buffer<T>::zeros(packed_size(packing_))),
+        effective_(Buffer<T>::zeros(options.mean ? packed_size(packing_) : 0)),
         shift_(options.mean ? chunks_ * problem.n_outputs : 0),
         penalty_part_(chunks_),
         weights_finite_(chunks_) {
@@ -217,7 +217,7 @@ class DenseTrainer final : public Trainer<T> {
   int threads_;
   std::unique_ptr<TwoPhase<T>> phases_;
   Buffer<double> G_;
-  Buffer<T> g_, effective_;
+  Buffer<T> g_, effective_;  // zeros in the lanes of padding, which nothing fills
   Buffer<double> shift_;
   Buffer<double> penalty_part_;
   Buffer<bool> weights_finite_;

@@ -1,5 +1,4 @@
-"""The compiled core: its signatures. Arguments are checked by the modules that call it."""
-
+# The compiled core: its signatures. Arguments are checked by the modules that call it.
 from collections.abc import Sequence
 from typing import Any, TypeAlias, final
 

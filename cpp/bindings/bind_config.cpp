@@ -1,4 +1,5 @@
 // Threads, instruction sets and what the build knows of itself.
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <new>
@@ -7,6 +8,7 @@
 #include "bindings.h"
 #include "core/dispatch.h"
 #include "core/errors.h"
+#include "core/kernels/table.h"
 #include "core/parallel.h"
 
 namespace py = pybind11;
@@ -62,6 +64,17 @@ int throw_in_parallel(int rank, int num_threads, const std::string& kind, bool i
   return n;
 }
 
+// For the tests: exp, log or log1p of math.h at the active level.
+template <class T>
+py::array_t<T> apply_math(const std::string& name, const py::array_t<T, py::array::c_style>& x) {
+  if (name != "exp" && name != "log" && name != "log1p")
+    throw ValueError("name: expected one of 'exp', 'log', 'log1p', got '" + name + "'");
+  const Function f = name == "exp" ? Function::exp : name == "log" ? Function::log : Function::log1p;
+  py::array_t<T> y(x.size());
+  kernels_of<T>(kernels()).apply(f, x.data(), x.size(), y.mutable_data());
+  return y;
+}
+
 }  // namespace
 
 void bind_config(py::module_& m) {
@@ -75,6 +88,8 @@ void bind_config(py::module_& m) {
   m.def("_set_fork_handler", &set_fork_handler, py::arg("enabled"));
   m.def("_throw_in_parallel", &throw_in_parallel, py::arg("rank"), py::arg("num_threads"), py::arg("kind"),
         py::arg("in_phase") = true, py::call_guard<py::gil_scoped_release>());
+  m.def("_math", &apply_math<float>, py::arg("name"), py::arg("x").noconvert());
+  m.def("_math", &apply_math<double>, py::arg("name"), py::arg("x").noconvert());
   default_threads();  // has the runtime say its number before a caller limits it
 }
 

@@ -5,6 +5,7 @@
 #include "../losses/registry.h"
 #include "../optimizers/registry.h"
 #include "../penalties/registry.h"
+#include "functions.h"
 #include "loss_tile.h"
 #include "moments.h"
 #include "scratch.h"
@@ -50,6 +51,7 @@ struct Kernels {
                           const double* inverse_deviation, const double* db, T* g);
   void (*standardise_weights)(const Packing&, Features, const T* w, const double* mean, const double* inverse_deviation,
                               T* effective, double* shift);
+  void (*apply)(Function, const T* x, int64_t n, T* y);
 };
 
 struct KernelTable {

@@ -27,6 +27,7 @@ consteval Kernels<T> make_kernels() {
   k.flush = &flush<T>;
   k.finish_gradient = &finish_gradient<T>;
   k.standardise_weights = &standardise_weights<T>;
+  k.apply = &apply<T>;
   return k;
 }
 

@@ -1,7 +1,13 @@
 // Builds views from arrays and options from tuples.
 #include "arrays.h"
 
-#include <thread>
+#include <atomic>
+
+#if defined(_WIN32)
+#include <process.h>
+#else
+#include <unistd.h>
+#endif
 
 namespace softmargin {
 
@@ -97,12 +103,28 @@ Rule rule_from(const std::string& optimizer, const py::tuple& options) {
   return rule;
 }
 
+namespace {
+
+long process_id() {
+#if defined(_WIN32)
+  return _getpid();
+#else
+  return getpid();
+#endif
+}
+
+}  // namespace
+
 Poll signal_poll() {
-  // pybind11 imports the module on the thread that first asks for it, which need not be the main one: ask threading.
-  static const unsigned long main_thread = [] {
+  // Which thread is Python's main one. A fork makes it the thread that forks. pybind11 imports the module on the thread
+  // that first asks for it, which need not be the main one: ask threading.
+  static std::atomic<unsigned long> main_thread{0};
+  static std::atomic<long> process{-1};
+  if (process.load() != process_id()) {
     const py::gil_scoped_acquire gil;
-    return py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
-  }();
+    main_thread = py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
+    process = process_id();
+  }
   if (PyThread_get_thread_ident() != main_thread) return [] {};
   return [] {
     const py::gil_scoped_acquire gil;

@@ -100,7 +100,7 @@ std::shared_ptr<Matrix> csr_matrix(const py::array& data, const py::array& indic
   const int64_t n_entries = data.shape(0);
   {
     const py::gil_scoped_release released;
-    check_csr(view, n_entries);
+    check_csr(view, n_entries, signal_poll());
   }
   matrix.entries_per_row = static_cast<double>(n_entries) / static_cast<double>(view.n_samples);
   return std::make_shared<Matrix>(std::move(matrix));

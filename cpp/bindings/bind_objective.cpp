@@ -53,7 +53,7 @@ py::tuple loss_and_grad(const ProblemObject& object, const py::object& W_object,
     sums.db = db.data();
     if (!accumulate(problem, {nullptr, 0, problem.X.n_samples}, packed.data(), b.data(), sums, num_threads,
                     signal_poll())) {
-      check_finite<T>(problem.X);
+      check_finite<T>(problem.X, signal_poll());
       scores_overflow(object.is_float());
     }
     const double scale = 1 / object.total_weight();
@@ -88,7 +88,7 @@ py::object scores(const Matrix& X, const py::object& W_object, const py::object&
     Buffer<T> packed(packed_size(problem.packing()));
     pack(problem.packing(), W_data, packed.data());
     if (!all_scores(problem, packed.data(), b.data(), S_data, num_threads, signal_poll())) {
-      check_finite<T>(X.view);
+      check_finite<T>(X.view, signal_poll());
       scores_overflow(same<T, float>);
     }
   }

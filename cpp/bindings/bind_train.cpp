@@ -80,7 +80,7 @@ class TrainerObject {
   void start_epoch(std::uint64_t epoch) {
     visit([&](auto& training) {
       const py::gil_scoped_release released;
-      training.trainer->start_epoch(epoch);
+      training.trainer->start_epoch(epoch, signal_poll());
     });
   }
 
@@ -205,7 +205,9 @@ void step(const Rule& rule, const Penalty& penalty, py::object W_object, const p
 Array<int64_t> order_of(int64_t n, std::uint64_t seed, std::uint64_t epoch) {
   if (n < 0) throw ValueError("n: expected at least 0, got " + std::to_string(n));
   Array<int64_t> order(n);
-  permutation(n, seed, epoch, order.mutable_data());
+  int64_t* data = order.mutable_data();
+  const py::gil_scoped_release released;
+  permutation(n, seed, epoch, data, signal_poll());
   return order;
 }
 

@@ -9,11 +9,13 @@
 namespace softmargin {
 
 template <class T>
-void check_finite(const MatrixView& X) {
+void check_finite(const MatrixView& X, const Poll& poll) {
+  Stopwatch watch;
   Layouts::for_each([&]<class Layout>(int layout) {
     if (layout != X.layout) return;
     for (int64_t i = 0; i < X.n_samples; ++i) {
-      Layout::each(X, i, {0, X.n_features}, [&](int64_t j, double value) {
+      if (i % 16 == 0 && watch.seconds() > kRegionSeconds) poll(), watch = Stopwatch();
+      Layout::each_stored(X, i, [&](int64_t j, double value) {
         const T cast = static_cast<T>(value);
         if (cast - cast == T(0)) return;
         std::ostringstream text;
@@ -32,7 +34,7 @@ void check_finite(const MatrixView& X) {
   });
 }
 
-template void check_finite<float>(const MatrixView&);
-template void check_finite<double>(const MatrixView&);
+template void check_finite<float>(const MatrixView&, const Poll&);
+template void check_finite<double>(const MatrixView&, const Poll&);
 
 }  // namespace softmargin

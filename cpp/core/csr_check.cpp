@@ -12,10 +12,15 @@ namespace {
 std::string at_row(int64_t i) { return " at row " + std::to_string(i); }
 
 template <class Layout>
-void check(MatrixView& X, int64_t n_entries) {
+void check(MatrixView& X, int64_t n_entries, const Poll& poll) {
+  Stopwatch watch;
+  const auto look_up = [&](int64_t i) {
+    if (i % 256 == 0 && watch.seconds() > kRegionSeconds) poll(), watch = Stopwatch();
+  };
   if (Layout::entry(X, 0) != 0)
     throw ValueError("X.indptr: expected 0 as the first entry, got " + std::to_string(Layout::entry(X, 0)) + at_row(0));
   for (int64_t i = 0; i < X.n_samples; ++i) {
+    look_up(i);
     const int64_t begin = Layout::entry(X, i), end = Layout::entry(X, i + 1);
     if (end < begin) {
       throw ValueError("X.indptr: expected entries that do not fall, got " + std::to_string(end) + " after " +
@@ -28,6 +33,7 @@ void check(MatrixView& X, int64_t n_entries) {
   }
   bool sorted = true;
   for (int64_t i = 0; i < X.n_samples; ++i) {
+    look_up(i);
     const auto e = Layout::row(X, i);
     bool outside = false, falls = false;
     for (int64_t p = 0; p < e.count; ++p)
@@ -47,10 +53,10 @@ void check(MatrixView& X, int64_t n_entries) {
 
 }  // namespace
 
-void check_csr(MatrixView& X, int64_t n_entries) {
+void check_csr(MatrixView& X, int64_t n_entries, const Poll& poll) {
   Layouts::for_each([&]<class Layout>(int layout) {
     if constexpr (Layout::width == 1) {
-      if (layout == X.layout) check<Layout>(X, n_entries);
+      if (layout == X.layout) check<Layout>(X, n_entries, poll);
     }
   });
 }

@@ -10,6 +10,14 @@
 
 namespace softmargin {
 
+namespace {
+
+// Rows, and entries of dense rows, between two looks at the clock.
+constexpr int64_t kRowsAtOnce = 64;
+constexpr int64_t kEntriesAtOnce = int64_t{1} << 20;
+
+}  // namespace
+
 void moments(const MatrixView& X, const double* sample_weight, const MomentsResult& result, int num_threads,
              const Poll& poll) {
   const int64_t n = X.n_samples, d = X.n_features;
@@ -21,32 +29,29 @@ void moments(const MatrixView& X, const double* sample_weight, const MomentsResu
     result.smallest[j] = std::numeric_limits<double>::infinity();
     result.largest[j] = -std::numeric_limits<double>::infinity();
   }
+  auto room = Buffer<double>::zeros(X.sorted ? 0 : 2 * d);
   bool sparse = false;
   Layouts::for_each([&]<class Layout>(int layout) {
     if (layout != X.layout) return;
     sparse = Layout::width == 1;
-    Layout::each(X, 0, {0, d}, [&](int64_t j, double x) { shift[j] += x; });
+    Layout::each_stored(X, 0, [&](int64_t j, double x) { shift[j] += x; });
   });
 
   const auto kernel = kernels().moments[X.layout];
   const int threads = threads_for(num_threads, 4.0 * static_cast<double>(n) * static_cast<double>(d));
-  int64_t per_region = 64;
-  for (int64_t first = 0; first < n;) {
-    const int64_t count = minimum(per_region, n - first);
-    const Stopwatch watch;
-    parallel(threads, [&](Team& team) {
-      const Share own = share_of((d + kChunk - 1) / kChunk, team.rank(), team.size());
-      const Features features{minimum(own.begin * kChunk, d), minimum(own.end * kChunk, d)};
-      if (features.begin >= features.end) return;
-      const int64_t j = features.begin;
-      kernel(X, {nullptr, first, count}, features, sample_weight,
-             {shift.data() + j, sum.data() + j, square.data() + j, result.smallest + j, result.largest + j,
-              weight.data() + j});
-    });
-    first += count;
-    if (watch.seconds() < kRegionSeconds / 2) per_region *= 2;
-    poll();
-  }
+  const int64_t rows_at_once = sparse ? kRowsAtOnce : maximum<int64_t>(minimum(kRowsAtOnce, kEntriesAtOnce / d), 1);
+  std::vector<Share> left(static_cast<std::size_t>(threads), Share{0, n});  // of the rows, for each run of features
+  in_regions(threads, left, poll, [&](Team&, std::size_t part) {
+    const Share own = share_of((d + kChunk - 1) / kChunk, static_cast<int>(part), threads);
+    const Features features{minimum(own.begin * kChunk, d), minimum(own.end * kChunk, d)};
+    const int64_t j = features.begin, first = left[part].begin;
+    const int64_t count = minimum(features.begin < features.end ? rows_at_once : n, n - first);
+    left[part].begin += count;
+    if (features.begin >= features.end) return;
+    kernel(X, {nullptr, first, count}, features, sample_weight,
+           {shift.data() + j, sum.data() + j, square.data() + j, result.smallest + j, result.largest + j,
+            weight.data() + j, X.sorted ? nullptr : room.data() + 2 * j});
+  });
 
   for (int64_t j = 0; j < d; ++j) {
     if (sparse && weight[j] < total) {  // the implicit zeros: total - weight of them, each 0 - shift
@@ -58,8 +63,9 @@ void moments(const MatrixView& X, const double* sample_weight, const MomentsResu
     }
     const double offset = sum[j] / total;
     result.mean[j] = shift[j] + offset;
-    result.variance[j] = maximum(square[j] / total - offset * offset, 0.0);
-    if (result.variance[j] - result.variance[j] != 0) check_finite<double>(X);
+    const double variance = square[j] / total - offset * offset;
+    if (variance - variance != 0) check_finite<double>(X, poll);  // before maximum(), which makes 0 of NaN
+    result.variance[j] = maximum(variance, 0.0);
   }
 }
 

@@ -11,6 +11,9 @@ namespace {
 constexpr int64_t kSlots = 16;
 constexpr int64_t kSlotBytes = int64_t{16} << 20;
 
+// Tiles scored between two looks at the clock, which takes 30 ns.
+constexpr int64_t kTilesAtOnce = 4;
+
 // What each way shares: the check and the sums of one tile of rows.
 template <class T>
 bool differentiate(const Problem<T>& problem, const Rows& tile, const T* W, const T* b, T* S, const Scratch<T>& scratch,
@@ -22,14 +25,13 @@ bool differentiate(const Problem<T>& problem, const Rows& tile, const T* W, cons
 // A contiguous share of the rows with sums of its own.
 template <class T>
 struct Slot {
-  int64_t row, end;
   double loss = 0;
   double* G;
   double* db;
 };
 
-// Way 1: each slot runs through its rows tile by tile, scores, loss and gradient while the tile is in cache. One region
-// does `groups` groups of kMaxSummedRows rows of each slot; the slots' sums are merged in a fixed tree.
+// Way 1: each slot runs through its rows tile by tile, scores, loss and gradient while the tile is in cache. The
+// slots' sums are merged in a fixed tree.
 template <class T>
 bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_slots, const T* W, const T* b,
                          Sums& sums, int threads, const Poll& poll) {
@@ -41,11 +43,13 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
   auto G = Buffer<double>::zeros(gradient ? n_slots * size : 0);
   auto db = Buffer<double>::zeros(n_slots * k);
   std::vector<Slot<T>> slots;
+  std::vector<Share> left;
   const int64_t n_tiles = (rows.count + kTileRows - 1) / kTileRows;
   for (int64_t s = 0; s < n_slots; ++s) {
     const int64_t begin = n_tiles * s / n_slots * kTileRows;
     const int64_t end = minimum(n_tiles * (s + 1) / n_slots * kTileRows, rows.count);
-    slots.push_back({begin, end, 0, G.data() + (gradient ? s * size : 0), db.data() + s * k});
+    left.push_back({begin, end});
+    slots.push_back({0, G.data() + (gradient ? s * size : 0), db.data() + s * k});
   }
   threads = static_cast<int>(minimum<int64_t>(threads, n_slots));
   Workspace<T> workspace(problem.X, layout.width, k, threads);
@@ -56,40 +60,28 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
   }
 
   std::atomic<bool> finite{true};
-  int64_t groups = 1;
-  for (bool more = true; more;) {
-    const Stopwatch watch;
-    parallel(threads, [&](Team& team) {
-      const auto rank = static_cast<std::size_t>(team.rank());
-      const Scratch<T> scratch = workspace.scratch(team.rank(), gradient ? kTileRows / 2 : kTileRows);
-      T* S = scores[rank].data();
-      T* part = parts[rank].data();
-      const Share own = share_of(n_slots, team.rank(), team.size());
-      for (int64_t s = own.begin; s < own.end; ++s) {
-        Slot<T>& slot = slots[static_cast<std::size_t>(s)];
-        for (int64_t group = 0; group < groups && slot.row < slot.end && finite.load(std::memory_order_relaxed);
-             ++group) {
-          const int64_t stop = minimum(slot.row + kMaxSummedRows, slot.end);
-          for (; slot.row < stop; slot.row += kTileRows) {
-            const Rows tile{rows.order, rows.first + slot.row, minimum<int64_t>(kTileRows, stop - slot.row)};
-            if (!differentiate(problem, tile, W, b, S, scratch, workspace.targets(team.rank()), &slot.loss, slot.db)) {
-              finite = false;
-              break;
-            }
-            if (gradient && wide) layout.gradient_wide(problem.X, tile, all, S, k, slot.G, scratch, true);
-            if (gradient && !wide) layout.gradient(problem.X, tile, all, S, k, part, scratch, true);
-          }
-          if (gradient && !wide) problem.kernels().flush(part, slot.G, size);
-        }
+  in_regions(threads, left, poll, [&](Team& team, std::size_t s) {
+    const auto rank = static_cast<std::size_t>(team.rank());
+    const Scratch<T> scratch = workspace.scratch(team.rank(), gradient ? kTileRows / 2 : kTileRows);
+    T* S = scores[rank].data();
+    T* part = parts[rank].data();
+    Slot<T>& slot = slots[s];
+    int64_t& row = left[s].begin;
+    const int64_t stop = minimum(row + kMaxSummedRows, left[s].end);
+    for (; row < stop; row += kTileRows) {
+      const Rows tile{rows.order, rows.first + row, minimum<int64_t>(kTileRows, stop - row)};
+      if (!finite ||
+          !differentiate(problem, tile, W, b, S, scratch, workspace.targets(team.rank()), &slot.loss, slot.db)) {
+        finite = false;
+        left[s].begin = left[s].end;
+        return;
       }
-    });
-    if (!finite) return false;
-    more = false;
-    for (const Slot<T>& slot : slots) more = more || slot.row < slot.end;
-    if (watch.seconds() < kRegionSeconds / 2) groups *= 2;
-    if (watch.seconds() > kRegionSeconds * 2 && groups > 1) groups /= 2;
-    poll();
-  }
+      if (gradient && wide) layout.gradient_wide(problem.X, tile, all, S, k, slot.G, scratch, true);
+      if (gradient && !wide) layout.gradient(problem.X, tile, all, S, k, part, scratch, true);
+    }
+    if (gradient && !wide) problem.kernels().flush(part, slot.G, size);
+  });
+  if (!finite) return false;
 
   for (int64_t distance = 1; distance < n_slots; distance *= 2) {
     for (int64_t s = 0; s + distance < n_slots; s += 2 * distance) {
@@ -175,32 +167,27 @@ bool all_scores(const Problem<T>& problem, const T* W, const T* b, T* S, int num
   std::vector<Buffer<T>> tiles;
   for (int i = 0; i < threads; ++i) tiles.emplace_back(k * kTileRows);
   const int64_t n_tiles = (n + kTileRows - 1) / kTileRows;
-  int64_t per_region = 16 * threads;
+  std::vector<Share> left;
+  for (int i = 0; i < threads; ++i) left.push_back(share_of(n_tiles, i, threads));
   std::atomic<bool> finite{true};
-  for (int64_t first = 0; first < n_tiles;) {
-    const int64_t count = minimum(per_region, n_tiles - first);
-    const Stopwatch watch;
-    parallel(threads, [&](Team& team) {
-      T* tile = tiles[static_cast<std::size_t>(team.rank())].data();
-      const Share own = share_of(count, team.rank(), team.size());
-      for (int64_t t = first + own.begin; t < first + own.end; ++t) {
-        const Rows rows{nullptr, t * kTileRows, minimum<int64_t>(kTileRows, n - t * kTileRows)};
-        layout.scores(problem.X, rows, W, b, k, tile, workspace.scratch(team.rank()));
-        T probe = T(0);
-        for (int64_t r = 0; r < rows.count; ++r) {
-          for (int64_t c = 0; c < k; ++c) {
-            const T s = tile[c * kTileRows + r];
-            S[(rows.first + r) * k + c] = s;
-            probe += s - s;
-          }
+  in_regions(threads, left, poll, [&](Team& team, std::size_t share) {
+    T* tile = tiles[static_cast<std::size_t>(team.rank())].data();
+    int64_t& t = left[share].begin;
+    const int64_t stop = minimum(t + kTilesAtOnce, left[share].end);
+    for (; t < stop; ++t) {
+      const Rows rows{nullptr, t * kTileRows, minimum<int64_t>(kTileRows, n - t * kTileRows)};
+      layout.scores(problem.X, rows, W, b, k, tile, workspace.scratch(team.rank()));
+      T probe = T(0);
+      for (int64_t r = 0; r < rows.count; ++r) {
+        for (int64_t c = 0; c < k; ++c) {
+          const T s = tile[c * kTileRows + r];
+          S[(rows.first + r) * k + c] = s;
+          probe += s - s;
         }
-        if (probe != T(0)) finite = false;
       }
-    });
-    first += count;
-    if (watch.seconds() < kRegionSeconds / 2) per_region *= 2;
-    poll();
-  }
+      if (probe != T(0)) finite = false;
+    }
+  });
   return finite;
 }
 

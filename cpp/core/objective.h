@@ -45,6 +45,6 @@ bool all_scores(const Problem<T>& problem, const T* W, const T* b, T* S, int num
 
 // Throws the ValueError that names the first entry of X that is not finite as T; returns if there is none.
 template <class T>
-void check_finite(const MatrixView& X);
+void check_finite(const MatrixView& X, const Poll& poll);
 
 }  // namespace softmargin

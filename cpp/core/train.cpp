@@ -31,10 +31,10 @@ Trainer<T>::Trainer(const Problem<T>& problem, const TrainOptions& options, int 
 }
 
 template <class T>
-void Trainer<T>::start_epoch(std::uint64_t epoch) {
+void Trainer<T>::start_epoch(std::uint64_t epoch, const Poll& poll) {
   epoch_ = epoch;
   position_ = 0;
-  if (options_.shuffle) permutation(problem_.X.n_samples, options_.seed, epoch, order_.data());
+  if (options_.shuffle) permutation(problem_.X.n_samples, options_.seed, epoch, order_.data(), poll);
 }
 
 template <class T>

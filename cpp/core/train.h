@@ -43,7 +43,7 @@ class Trainer {
   static std::unique_ptr<Trainer> make(const Problem<T>& problem, const TrainOptions& options, int64_t t);
   virtual ~Trainer() = default;
 
-  void start_epoch(std::uint64_t epoch);
+  void start_epoch(std::uint64_t epoch, const Poll& poll);
   int64_t steps_per_epoch() const { return (problem_.X.n_samples + options_.batch_size - 1) / options_.batch_size; }
 
   // The next `count` steps of the epoch with the learning rates lr [count]; the sum of F over their batches, each

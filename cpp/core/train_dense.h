@@ -42,7 +42,7 @@ class DenseTrainer final : public Trainer<T> {
     double total = 0;
     for (int64_t step = 0; step < count;) {
       if (phases_) {
-        step += run_region(lr + step, count - step, total);
+        step += run_region(lr + step, count - step, total, poll);
       } else {
         total += large_step(lr[step], poll);
         ++step;
@@ -65,7 +65,7 @@ class DenseTrainer final : public Trainer<T> {
   //
   // Two barriers a step. Before the first: scores, and what depends on the last step's weights. Between them: gradient
   // and update. Whether to go on is worked out by every thread from the same numbers.
-  int64_t run_region(const double* lr, int64_t count, double& total) {
+  int64_t run_region(const double* lr, int64_t count, double& total, const Poll& poll) {
     int64_t done = 0;
     bool stop = false;
     Outcome outcome = Outcome::good;
@@ -112,7 +112,7 @@ class DenseTrainer final : public Trainer<T> {
     });
     position_ = start + done * options_.batch_size;
     t_ = first_step + done;
-    settle(outcome, bad_loss, lr[done < count ? done : 0]);
+    settle(outcome, bad_loss, lr[done < count ? done : 0], poll);
     return done;
   }
 
@@ -127,8 +127,8 @@ class DenseTrainer final : public Trainer<T> {
     const bool finite = accumulate(problem_, rows, acting_weights(), local.b.data(), sums, options_.num_threads, poll);
     const double factor = scale(rows);
     const double loss = factor * sums.loss + penalty_value();
-    if (!finite) settle(Outcome::bad_scores, 0, rate);
-    if (loss - loss != 0) settle(Outcome::bad_loss, loss, rate);
+    if (!finite) settle(Outcome::bad_scores, 0, rate, poll);
+    if (loss - loss != 0) settle(Outcome::bad_loss, loss, rate, poll);
     parallel(threads_, [&](Team& team) {
       const Share own = share_of(chunks_, team.rank(), team.size());
       const Features features{minimum(own.begin * kChunk, packing_.n_features),
@@ -137,7 +137,7 @@ class DenseTrainer final : public Trainer<T> {
         apply(features, G_.data() + packed_offset(packing_, features.begin), local.db.data(), factor, t_ + 1, rate);
     });
     update_intercept(local.db.data(), factor, t_ + 1, rate);
-    if (!all_weights_finite()) settle(Outcome::bad_weights, 0, rate);
+    if (!all_weights_finite()) settle(Outcome::bad_weights, 0, rate, poll);
     position_ += options_.batch_size;
     ++t_;
     return loss;
@@ -207,9 +207,9 @@ class DenseTrainer final : public Trainer<T> {
     return good;
   }
 
-  void settle(Outcome outcome, double loss, double rate) {
+  void settle(Outcome outcome, double loss, double rate, const Poll& poll) {
     if (outcome == Outcome::good) return;
-    if (outcome == Outcome::bad_scores) check_finite<T>(problem_.X);
+    if (outcome == Outcome::bad_scores) check_finite<T>(problem_.X, poll);
     diverged(outcome == Outcome::bad_weights ? 0 : outcome == Outcome::bad_scores ? 0.0 / 0.0 : loss, rate);
   }
 

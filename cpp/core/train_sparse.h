@@ -50,9 +50,14 @@ class SparseTrainer final : public Trainer<T> {
   double run(const double* lr, int64_t count, const Poll& poll) override {
     double total = 0;
     const double before = penalty();
-    for (int64_t step = 0; step < count;) {
-      step += run_region(lr + step, count - step, total);
-      poll();
+    try {
+      for (int64_t step = 0; step < count;) {
+        step += run_region(lr + step, count - step, total, poll);
+        poll();
+      }
+    } catch (...) {  // above all an interruption: whoever catches it finds W itself
+      materialise();
+      throw;
     }
     materialise();
     for (const T w : W_.w) {
@@ -62,7 +67,7 @@ class SparseTrainer final : public Trainer<T> {
   }
 
  private:
-  int64_t run_region(const double* lr, int64_t count, double& total) {
+  int64_t run_region(const double* lr, int64_t count, double& total, const Poll& poll) {
     int64_t done = 0;
     bool stop = false, finite = true;
     double bad_loss = 0;
@@ -108,7 +113,7 @@ class SparseTrainer final : public Trainer<T> {
     });
     position_ = start + done * options_.batch_size;
     t_ = first_step + done;
-    if (!finite) check_finite<T>(problem_.X);
+    if (!finite) check_finite<T>(problem_.X, poll);
     if (!finite || bad_loss - bad_loss != 0) diverged(finite ? bad_loss : 0.0 / 0.0, lr[done]);
     return done;
   }

@@ -15,6 +15,7 @@ struct Moments {
   double* smallest;
   double* largest;
   double* weight;  // sum of w_i over the stored entries; null for dense layouts
+  double* room;    // [n][2] zeros, which adding up the repeated indices of unsorted rows takes and leaves
 };
 
 namespace {
@@ -26,7 +27,7 @@ void add_moments(const MatrixView& X, const Rows& rows, Features features, const
     const int64_t i = row_index(rows, r);
     const double w = sample_weight ? sample_weight[i] : 1;
     if (w == 0) continue;
-    Layout::each(X, i, features, [&](int64_t j, double x) __attribute__((always_inline)) {
+    Layout::each(X, i, features, m.room, [&](int64_t j, double x) __attribute__((always_inline)) {
       const int64_t f = j - features.begin;
       const double offset = x - m.shift[f];
       m.sum[f] += w * offset;

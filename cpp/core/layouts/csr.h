@@ -120,26 +120,30 @@ struct Csr {
     }
   }
 
-  // Repeated indices are one entry, their sum: found by looking at the whole row again, in unsorted matrices only.
+  // f(feature, value as double) for the entries of row i among the features; repeated indices are one entry, their sum.
+  // room [features][2]: zeros, for unsorted matrices only.
   template <class F>
-  static void each(const MatrixView& X, int64_t i, Features features, F&& f) {
+  static void each(const MatrixView& X, int64_t i, Features features, double* room, F&& f) {
     if (X.sorted) {
       entries(X, i, features, [&](int64_t j, V value) { f(j, static_cast<double>(value)); });
       return;
     }
-    const Entries e = row(X, i);
-    for (int64_t p = 0; p < e.count; ++p) {
-      const int64_t j = static_cast<int64_t>(e.indices[p]);
-      if (j < features.begin || j >= features.end) continue;
-      bool first = true;
-      double value = 0;
-      for (int64_t q = 0; q < e.count; ++q) {
-        if (e.indices[q] != e.indices[p]) continue;
-        first = first && q >= p;
-        value += static_cast<double>(e.values[q]);
-      }
-      if (first) f(j, value);
-    }
+    entries(X, i, features, [&](int64_t j, V value) {
+      room[2 * (j - features.begin)] += static_cast<double>(value);
+      room[2 * (j - features.begin) + 1] = 1;
+    });
+    entries(X, i, features, [&](int64_t j, V) {
+      double* sum = room + 2 * (j - features.begin);
+      if (sum[1] == 0) return;
+      f(j, sum[0]);
+      sum[0] = sum[1] = 0;
+    });
+  }
+
+  // f(feature, value as double) for the entries of row i as they are stored.
+  template <class F>
+  static void each_stored(const MatrixView& X, int64_t i, F&& f) {
+    entries(X, i, {0, X.n_features}, [&](int64_t j, V value) { f(j, static_cast<double>(value)); });
   }
 };
 

@@ -118,7 +118,7 @@ struct Dense {
 
   // f(j, value as double) for the entries of row i among the features.
   template <class F>
-  static void each(const MatrixView& X, int64_t i, Features features, F&& f) {
+  static void each(const MatrixView& X, int64_t i, Features features, double*, F&& f) {
     const E* x = row(X, i);
     for (int64_t j = features.begin; j < features.end; ++j) {
       if constexpr (same<E, Half>) {
@@ -127,6 +127,11 @@ struct Dense {
         f(j, static_cast<double>(x[j]));
       }
     }
+  }
+
+  template <class F>
+  static void each_stored(const MatrixView& X, int64_t i, F&& f) {
+    each(X, i, {0, X.n_features}, nullptr, f);
   }
 };
 

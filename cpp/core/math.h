@@ -83,12 +83,11 @@ inline T exp(T x) {
   r -= n * B::ln2_lo;
   T factorial = 1;
   for (int i = 2; i <= B::exp_degree; ++i) factorial *= T(i);
-  T coefficient = T(1) / factorial;
-  T p = coefficient;
+  T p = T(1) / factorial;
 #pragma GCC unroll 16
   for (int i = B::exp_degree; i >= 1; --i) {
-    coefficient *= T(i);
-    p = p * r + coefficient;
+    factorial /= T(i);  // exact, and so is the last coefficient: e^0 = 1
+    p = p * r + T(1) / factorial;
   }
   // 2^n in two factors, so that n = 128 (1024) does not leave the exponent's range.
   using U = typename B::Unsigned;

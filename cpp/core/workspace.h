@@ -18,7 +18,7 @@ class Workspace {
     const bool dense = width == kPanel;
     const int64_t padded = round_up(X.n_features, kPanel);
     const bool whole = kTileRows * padded * static_cast<int64_t>(sizeof(T)) <= kStagedBytes;
-    features_ = whole ? padded : kFeatureTile;
+    features_ = whole ? maximum<int64_t>(padded, kFeatureTile) : kFeatureTile;
     // 16 elements more than a multiple of 64 bytes apart: rows never meet in the same set of the cache.
     stride_ = features_ + kPanel;
     const int64_t accumulators =

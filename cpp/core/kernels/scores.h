@@ -45,60 +45,77 @@ template <class T, int rows, int outputs>
     for (int r = 0; r < rows; ++r) acc[c * kAccumulatorRows + r] = sum[c][r];
 }
 
-template <class T, int outputs>
-void score_rows_by(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, Vec<T>* acc,
-                   Fetch& fetch) {
-  constexpr int rows = score_rows(outputs);
-  int r = 0;
-  for (; r + rows <= n_rows; r += rows) {
+// `rows` rows against all outputs, so that the rows come from L1 for all blocks but the first. Blocks hold `widest`
+// outputs or one less.
+template <class T, int rows, int widest>
+[[gnu::always_inline]] inline void score_rows_against(const T* const* x, const T* w, int64_t n_outputs,
+                                                      int64_t n_panels, int count, int blocks, Vec<T>* acc,
+                                                      Fetch& fetch) {
+  const int narrow = blocks * widest - count;
+  for (int block = 0; block < blocks; ++block) {
     step(fetch);
-    score_block<T, rows, outputs>(x + r, w, n_outputs, n_panels, acc + r);
+    if (block < blocks - narrow) {
+      score_block<T, rows, widest>(x, w, n_outputs, n_panels, acc);
+      w += widest * kPanel, acc += widest * kAccumulatorRows;
+    } else if constexpr (widest > 1) {
+      score_block<T, rows, widest - 1>(x, w, n_outputs, n_panels, acc);
+      w += (widest - 1) * kPanel, acc += (widest - 1) * kAccumulatorRows;
+    }
   }
-  for (; r < n_rows; ++r) score_block<T, 1, outputs>(x + r, w, n_outputs, n_panels, acc + r);
 }
 
-// One tile of features for `count` <= kScoreOutputs outputs, in nearly equal blocks of outputs.
+template <class T, int widest>
+void score_tile_by(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, int count,
+                   int blocks, Vec<T>* acc, Fetch& fetch) {
+  constexpr int rows = score_rows(widest);
+  plan(fetch, blocks * maximum(n_rows / rows, 1));
+  int r = 0;
+  for (; r + rows <= n_rows; r += rows) {
+    score_rows_against<T, rows, widest>(x + r, w, n_outputs, n_panels, count, blocks, acc + r, fetch);
+  }
+  for (; r < n_rows; ++r) {
+    score_rows_against<T, 1, widest>(x + r, w, n_outputs, n_panels, count, blocks, acc + r, fetch);
+  }
+}
+
+// One tile of features for `count` <= kScoreOutputs outputs.
 template <class T>
 void score_tile(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, int count, Vec<T>* acc,
                 Fetch& fetch) {
   const int blocks = (count + kMaxScoreBlock - 1) / kMaxScoreBlock;
-  plan(fetch, blocks * maximum(n_rows / score_rows((count + blocks - 1) / blocks), 1));
-  for (int block = 0, c = 0; block < blocks; ++block) {
-    const int outputs = (count - c + blocks - block - 1) / (blocks - block);
-    const T* wc = w + c * kPanel;
-    Vec<T>* a = acc + c * kAccumulatorRows;
-    switch (outputs) {
-      case 1:
-        score_rows_by<T, 1>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
-        break;
-      case 2:
-        score_rows_by<T, 2>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
-        break;
-      case 3:
-        score_rows_by<T, 3>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
-        break;
-      case 4:
-        score_rows_by<T, 4>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
-        break;
-      default:
-        if constexpr (kMaxScoreBlock == 8) {
-          switch (outputs) {
-            case 5:
-              score_rows_by<T, 5>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
-              break;
-            case 6:
-              score_rows_by<T, 6>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
-              break;
-            case 7:
-              score_rows_by<T, 7>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
-              break;
-            default:
-              score_rows_by<T, 8>(x, n_rows, wc, n_outputs, n_panels, a, fetch);
-              break;
-          }
+  const auto run = [&]<int widest>() {
+    score_tile_by<T, widest>(x, n_rows, w, n_outputs, n_panels, count, blocks, acc, fetch);
+  };
+  switch ((count + blocks - 1) / blocks) {
+    case 1:
+      run.template operator()<1>();
+      break;
+    case 2:
+      run.template operator()<2>();
+      break;
+    case 3:
+      run.template operator()<3>();
+      break;
+    case 4:
+      run.template operator()<4>();
+      break;
+    default:
+      if constexpr (kMaxScoreBlock == 8) {
+        switch ((count + blocks - 1) / blocks) {
+          case 5:
+            run.template operator()<5>();
+            break;
+          case 6:
+            run.template operator()<6>();
+            break;
+          case 7:
+            run.template operator()<7>();
+            break;
+          default:
+            run.template operator()<8>();
+            break;
         }
-    }
-    c += outputs;
+      }
   }
 }
 

@@ -59,21 +59,24 @@ struct Dense {
     return fetch;
   }
 
-  // x [rows.count]: pointers to features [j, j + n) of each row as T, zeros up to a whole panel.
+  // x [rows.count]: pointers to features [j, j + n) of each row as T, zeros up to a whole panel. `staged`: the score
+  // kernel has just converted these rows. `column`: the caller goes down the rows feature by feature.
   template <class T>
   static void read(const MatrixView& X, const Rows& rows, int64_t j, int64_t n, const Scratch<T>& scratch, bool staged,
-                   const T** x) {
+                   bool column, const T** x) {
     const int64_t n_rows = rows.count;
     if constexpr (same<E, T>) {
-      if (n % kPanel == 0 && X.row_stride % kPage != 0) {
+      if (n % kPanel == 0 && !(column && X.row_stride % kPage == 0)) {
         for (int64_t r = 0; r < n_rows; ++r) x[r] = row(X, row_index(rows, r)) + j;
         return;
       }
     }
-    const bool whole = scratch.staged_features >= X.n_features;
+    // Rows of W's own type are copied a tile at a time, so that the copies never leave L1.
+    const bool whole = !same<E, T> && scratch.staged_features >= X.n_features;
     T* base = scratch.staged + (whole ? j : 0);
+    const int64_t stride = whole ? scratch.staged_stride : kFeatureTile + kPanel;
     for (int64_t r = 0; r < n_rows; ++r) {
-      T* out = base + r * scratch.staged_stride;
+      T* out = base + r * stride;
       x[r] = out;
       if (staged && whole) continue;
       convert(row(X, row_index(rows, r)) + j, n, out);
@@ -94,7 +97,7 @@ struct Dense {
       for (int64_t j = 0; j < d; j += kFeatureTile) {
         const int64_t n = minimum<int64_t>(kFeatureTile, d - j);
         Fetch fetch = next_rows(X, rows, j, 0, c == 0 ? scratch.prefetched_rows : 0);
-        read(X, rows, j, n, scratch, c > 0, x);
+        read(X, rows, j, n, scratch, c > 0, false, x);
         score_tile(x, static_cast<int>(rows.count), W + (j * n_outputs + c * kPanel), n_outputs,
                    (n + kPanel - 1) / kPanel, count, acc, fetch);
       }
@@ -110,7 +113,7 @@ struct Dense {
     for (int64_t j = features.begin; j < features.end; j += kFeatureTile) {
       const int64_t n = minimum<int64_t>(kFeatureTile, features.end - j);
       Fetch fetch = next_rows(X, rows, j, scratch.prefetched_rows, staged ? kTileRows : 0);
-      read(X, rows, j, n, scratch, staged, x);
+      read(X, rows, j, n, scratch, staged, true, x);
       gradient_tile(x, static_cast<int>(rows.count), round_up(n, kPanel), dS, n_outputs,
                     dW + (j - features.begin) * n_outputs, fetch);
     }

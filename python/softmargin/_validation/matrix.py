@@ -99,12 +99,16 @@ def _csr(X: Any, argument: str) -> Matrix:
     if X.dtype.kind == "c":
         raise TypeError(f"{argument}: expected real numbers, got dtype {X.dtype}")
     if X.format != "csr":
+        if hasattr(X, "check_format"):  # CSC and BSR: tocsr writes through their indices unchecked
+            X.check_format(full_check=True)
         X = X.tocsr()
     _check_shape(X.shape, argument)
     data = as_numbers(X.data, argument)
     if data.dtype not in (np.float32, np.float64):
         data = data.astype(np.float32)
     indices, indptr = (np.ascontiguousarray(part) for part in (X.indices, X.indptr))
+    if indptr.shape != (X.shape[0] + 1,):
+        raise ValueError(f"{argument}.indptr: expected {X.shape[0] + 1} entries, one more than rows, got {indptr.size}")
     core = _core.CsrMatrix(np.ascontiguousarray(data), indices, indptr, X.shape[1])
     return Matrix(core, data.dtype, "csr")
 

@@ -1,0 +1,41 @@
+"""Nothing of the size of X is allocated: peak memory of a process, as the system counts it."""
+
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no /proc/self/status elsewhere")
+
+CODE = """
+import numpy as np, scipy.sparse
+import softmargin as sm
+from softmargin import _core
+from softmargin._validation import as_matrix
+
+def peak():
+    with open("/proc/self/status") as file:  # ru_maxrss begins with the parent's
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+n, d = 60000, 2000
+y, W = np.arange(n) % 10, np.zeros((10, d), np.float32)
+sm.fit(np.ones((300, d), np.uint8), y[:300], epochs=1, standardize=True)  # what a first use takes once
+X = np.ones((n, d), np.uint8)
+X[::3] = 2
+S = scipy.sparse.csr_array((np.ones(n * 50, np.float32), np.tile(np.arange(50, dtype=np.int32), n), 50 * np.arange(n + 1)), (n, d))
+before = peak()
+for data in (X, S):
+    sm.loss_and_grad(W, data, y)
+    sm.fit(data, y, epochs=1, standardize=True, batch_size=None)
+    sm.fit(data, y, epochs=1, optimizer=sm.optimizers.Adam(), batch_size=1024)
+    sm.fit(data, y, epochs=1, batch_size=1024)
+    _core.scores(W, None, as_matrix(data))
+print(X.nbytes, peak() - before)
+X.astype(np.float16)
+print(peak() - before)
+"""
+
+
+def test_nothing_of_the_size_of_X(in_new_process):
+    size, used, with_a_copy = (int(word) for word in in_new_process(CODE).split())
+    assert used < 0.25 * size  # the scores are 2 % of it, 16 slots of dW 2 %, y and the order of an epoch 1 %
+    assert with_a_copy > 1.5 * size  # the control: a copy shows

@@ -1,0 +1,120 @@
+"""The same bits for any number of threads: loss and gradient, scores, moments, and fit."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import softmargin as sm
+from softmargin import _core
+from softmargin._validation import as_matrix
+
+THREADS = (1, 2, 3, 4, 8)
+RNG = np.random.default_rng(0)
+
+
+def flat(value):
+    """Every number in a nest of results, as bytes."""
+    if value is None:
+        return b""
+    if isinstance(value, tuple | list):
+        return b"".join(map(flat, value))
+    return np.asarray(value).tobytes()
+
+
+def bits(function):
+    """What a function of the number of threads returns, for each number of threads, without repetition."""
+    return {flat(function(n)) for n in THREADS}
+
+
+def targets(loss, n, k):
+    kind = sm.losses.info(loss)["target"]
+    return RNG.normal(size=(n, k)) if kind == "real" else RNG.integers(0, k, n)
+
+
+def test_the_comparison_finds_a_sum_that_depends_on_threads():
+    """The control: parts summed by each thread and then together, in float32 as in float64."""
+    for dtype in (np.float32, np.float64):
+        x = RNG.normal(size=4000).astype(dtype)
+        assert len(bits(lambda n, x=x: sum(part.sum() for part in np.array_split(x, n)))) > 1
+
+
+# Below 16 * 240 rows, blocks of rows with features split; from there on, row slots, unless k * d makes them too large.
+@pytest.mark.parametrize(("n", "d", "k"), [(700, 200, 5), (3850, 70, 3)])
+def test_loss_and_grad(layouts, n, d, k):
+    sparse = np.where(RNG.random((n, d)) < 0.3, RNG.normal(size=(n, d)), 0)
+    forms, weight = layouts(sparse), RNG.random(n)
+    for loss, dtype in itertools.product(sm.losses.names(), (np.float32, np.float64)):
+        y, W, b = targets(loss, n, k), RNG.normal(size=(k, d)).astype(dtype), RNG.normal(size=k)
+        options = {"loss": loss, "intercept": b, "sample_weight": weight, "penalty": sm.ElasticNet(0.1, 0.5)}
+        for name, X in forms.items():
+            same = bits(lambda t, X=X: sm.loss_and_grad(W, X, y, num_threads=t, **options))  # noqa: B023
+            assert len(same) == 1, (loss, dtype, name)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_loss_and_grad_of_many_weights(dtype):
+    n, d, k = 3900, 13200, 10  # 16 slots of k * d float64 would be 17 MB
+    window = RNG.normal(size=n + d).astype(np.float32)
+    X = np.lib.stride_tricks.as_strided(window, (n, d), (4, 4))
+    sparse = scipy.sparse.random_array((n, d), density=1e-3, format="csr", rng=RNG, dtype=np.float32)
+    y, W = RNG.integers(0, k, n), RNG.normal(size=(k, d)).astype(dtype)
+    for form in (X, sparse):
+        assert len(bits(lambda t, form=form: sm.loss_and_grad(W, form, y, num_threads=t))) == 1
+
+
+def test_scores_and_moments(layouts):
+    sparse = np.where(RNG.random((999, 300)) < 0.3, RNG.normal(size=(999, 300)), 0)
+    W, weight = RNG.normal(size=(3, 300)), RNG.random(999)
+    for name, X in layouts(sparse).items():
+        matrix = as_matrix(X)
+        assert len(bits(lambda t, X=matrix: _core.moments(X, weight, t))) == 1, name
+        for V in (W, W.astype(np.float32)):
+            assert len(bits(lambda t, X=matrix, V=V: _core.scores(V, None, X, t))) == 1, name
+
+
+RULES = [
+    sm.optimizers.SGD(lr=0.05),
+    sm.optimizers.SGD(lr=0.05, momentum=0.9, nesterov=True),
+    *(sm.optimizers.get(name)(lr=0.05, weight_decay=0.01) for name in sm.optimizers.names()),
+]
+PENALTIES = [None, sm.L2(0.05), sm.L1(0.01), sm.ElasticNet(0.05, 0.25)]
+
+
+def fit_bits(X, y, **options):
+    def everything(num_threads):
+        result = sm.fit(X, y, rng=1, num_threads=num_threads, **options)
+        losses = [record.loss for record in result.history]
+        return result.W, result.intercept, losses, list(result.optimizer_state.arrays.values())
+
+    return bits(everything)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_fit(rule):
+    n, d, k = 130, 150, 3
+    X = np.where(RNG.random((n, d)) < 0.2, RNG.normal(size=(n, d)), 0)
+    y = RNG.integers(0, k, n)
+    forms = [X.astype(np.float32), scipy.sparse.csr_array(X), X, scipy.sparse.csr_array(X.astype(np.float32))]
+    for penalty, standardize in itertools.product(PENALTIES, (False, True)):
+        for batch_size, (i, form) in itertools.product((7, 32, 256, None), enumerate(forms)):
+            if batch_size == 7 and i >= 2:
+                continue  # each layout in one type is enough for the slowest
+            options = {"penalty": penalty, "standardize": standardize, "batch_size": batch_size, "epochs": 1}
+            assert len(fit_bits(form, y, optimizer=rule, **options)) == 1, (options, type(form), form.dtype)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_fit_sample_by_sample(standardize):
+    X, y = RNG.normal(size=(60, 150)), RNG.integers(0, 3, 60)
+    for form, rule in itertools.product((X, scipy.sparse.csr_array(np.where(X > 1, X, 0))), RULES):
+        options = {"optimizer": rule, "penalty": sm.ElasticNet(0.05, 0.25), "standardize": standardize}
+        assert len(fit_bits(form, y, batch_size=1, epochs=1, **options)) == 1
+
+
+def test_fit_of_batches_beyond_the_cache():
+    """Batches above 4096 rows take the gradient of the objective first."""
+    X, y = RNG.normal(size=(5000, 65)).astype(np.float32), RNG.integers(0, 3, 5000)
+    for form, rule in itertools.product((X, scipy.sparse.csr_array(np.where(X > 1, X, 0))), RULES):
+        assert len(fit_bits(form, y, optimizer=rule, batch_size=None, epochs=2, penalty=sm.L1(0.01))) == 1

@@ -3,7 +3,6 @@
 import statistics
 import time
 
-
 # Idle workers of OpenBLAS spin for 2^26 cycles, 26 ms, before they sleep, and those of OpenMP for a while: whoever comes
 # next would share the cores with them (a pass of ours right after one of BLAS took 157 ms instead of 57 on two cores).
 REST = 0.1

@@ -3,8 +3,8 @@
 import statistics
 import time
 
-# Idle workers of OpenBLAS spin for 2^26 cycles, 26 ms, before they sleep, and those of OpenMP for a while: whoever comes
-# next would share the cores with them (a pass of ours right after one of BLAS took 157 ms instead of 57 on two cores).
+# Idle workers of OpenBLAS and OpenMP spin for some milliseconds before they sleep: whoever comes next shares the cores with
+# them. Right after a pass of BLAS ours took 157 ms instead of 57, after a rest 58 (two cores, real-time priority).
 REST = 0.1
 
 

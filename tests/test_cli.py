@@ -183,7 +183,7 @@ def test_large_features_have_a_hint(run):
     ("words", "parts"),
     [
         (["--loss", "hing"], ["--loss: expected one of 'softmax', 'hinge', ", "got 'hing'; did you mean 'hinge'?"]),
-        (["--penalty", "l3"], ["--penalty: expected one of 'l2', 'l1', 'elasticnet', 'none', got 'l3'"]),
+        (["--penalty", "l3"], ["--penalty: expected one of 'l2', 'l1', 'elasticnet', ", "'none', got 'l3'"]),
         (["--alpha", "-1"], ["--alpha: expected ", "got -1"]),
         (["--l1-ratio", "0.5"], ["--l1-ratio: expected a penalty that has one, got 'l2'; --penalty elasticnet"]),
         (["--penalty", "elasticnet", "--l1-ratio", "2"], ["--l1-ratio: expected ", "got 2"]),

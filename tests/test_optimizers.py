@@ -14,7 +14,7 @@ from softmargin import _core, reference
 
 REGISTRY = _core.registry()["optimizers"]
 RULES = sm.optimizers.names()
-PENALTIES = [None, sm.L2(0.1), sm.L1(0.1), sm.ElasticNet(0.2, 0.5)]
+PENALTIES = [None, *(made(*(0.1, 0.5)[: len(made.options)]) for made in map(sm.penalties.get, sm.penalties.names()))]
 
 
 def variants(name):

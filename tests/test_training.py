@@ -24,7 +24,7 @@ SHIFTED = X + RNG.normal(size=D)
 Y = RNG.integers(0, K, N)
 WEIGHTS = RNG.integers(0, 3, N) + RNG.random(N)
 SEED = 7
-PENALTIES = [None, sm.L2(0.05), sm.L1(0.01), sm.ElasticNet(0.05, 0.25)]
+PENALTIES = [None, *(made(*(0.05, 0.25)[: len(made.options)]) for made in map(sm.penalties.get, sm.penalties.names()))]
 RULES = [
     sm.optimizers.SGD(lr=0.05),
     sm.optimizers.SGD(lr=0.05, weight_decay=0.1),

@@ -16,7 +16,7 @@ struct LossEntry {
 
 struct PenaltyEntry {
   const PenaltyTraits* traits;
-  double (*l1)(const double*);
+  double (*l1)(const double*);  // null, as l2, where the penalty is not quadratic
   double (*l2)(const double*);
 };
 
@@ -41,7 +41,10 @@ consteval auto make_losses() {
 
 consteval auto make_penalties() {
   Table<PenaltyEntry, Penalties::size> table{};
-  Penalties::for_each([&]<class P>(int i) { table.entries[i] = {&P::traits, &P::l1, &P::l2}; });
+  Penalties::for_each([&]<class P>(int i) {
+    table.entries[i] = {&P::traits, nullptr, nullptr};
+    if constexpr (requires { &P::l2; }) table.entries[i] = {&P::traits, &P::l1, &P::l2};
+  });
   return table;
 }
 
@@ -81,6 +84,7 @@ int find_optimizer(const std::string& name) { return find(optimizers, Optimizers
 
 Penalty::Penalty() : index(Penalties::size), options{} {}
 bool Penalty::none() const { return index == Penalties::size; }
+bool Penalty::quadratic() const { return none() || penalties.at(index).l2 != nullptr; }
 double Penalty::l1() const { return none() ? 0 : penalties.at(index).l1(options); }
 double Penalty::l2() const { return none() ? 0 : penalties.at(index).l2(options); }
 

@@ -28,6 +28,7 @@ struct Penalty {
   int index;
   double options[kMaxParameters];
   Penalty();
+  bool quadratic() const;  // no penalty, or alpha_1 |w| + alpha_2 / 2 w^2 with l1() = alpha_1 and l2() = alpha_2
   double l1() const;
   double l2() const;
   bool none() const;

@@ -76,8 +76,8 @@ void Trainer<T>::diverged(double loss, double lr) const {
 template <class T>
 std::unique_ptr<Trainer<T>> Trainer<T>::make(const Problem<T>& problem, const TrainOptions& options, int64_t t) {
   double decay;
-  const bool sparse = problem.layout().gradient_wide && options.rule.plain(&decay) && !options.mean &&
-                      options.batch_size <= kMaxBatchInCache;
+  const bool sparse = problem.layout().gradient_wide && options.rule.plain(&decay) && options.penalty.quadratic() &&
+                      !options.mean && options.batch_size <= kMaxBatchInCache;
   if (sparse) return std::make_unique<SparseTrainer<T>>(problem, options, t);
   return std::make_unique<DenseTrainer<T>>(problem, options, t);
 }

@@ -89,8 +89,13 @@ def __getattr__(name: str) -> Any:
     elif name in _HOME:
         value = getattr(import_module(f"softmargin.{_HOME[name]}"), name)
     else:
-        message = f"module 'softmargin' has no attribute {name!r}"
-        raise AttributeError(message)
+        # The registry may have more penalties than are listed above for type checkers; classes begin with a capital.
+        penalties = import_module("softmargin.penalties") if name[:1].isupper() else None
+        made = {cls.__name__: cls for cls in map(penalties.get, penalties.names())} if penalties else {}
+        if name not in made:
+            message = f"module 'softmargin' has no attribute {name!r}"
+            raise AttributeError(message)
+        value = made[name]
     globals()[name] = value
     return value
 

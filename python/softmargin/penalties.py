@@ -40,7 +40,7 @@ def names() -> tuple[str, ...]:
     Examples
     --------
     >>> import softmargin as sm
-    >>> sm.penalties.names()
+    >>> sm.penalties.names()[:3]
     ('l2', 'l1', 'elasticnet')
     """
     return tuple(_core.registry()["penalties"])
@@ -61,7 +61,7 @@ def get(name: str) -> type[Penalty]:
     Raises
     ------
     ValueError
-        ``penalty: expected one of 'l2', 'l1', 'elasticnet', got 'l3'; did you mean 'l2'?``
+        ``penalty: expected one of 'l2', 'l1', ..., got 'l3'; did you mean 'l2'?``
 
     Examples
     --------

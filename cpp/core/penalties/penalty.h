@@ -2,7 +2,10 @@
 //
 // A penalty is a sum over weights. `value(w)` is the weight's share of alpha R; `gradient(w)` the derivative of its
 // smooth part, added to the gradient of the loss; `threshold` what soft-thresholding takes off per unit of step (the l1
-// part); `subgradient(w)` the derivative of the whole, 0 at 0.
+// part); `subgradient(w)` the derivative of the whole, 0 at 0. value(0) = 0 and gradient(0) = 0.
+//
+// A penalty that is alpha_1 |w| + alpha_2 / 2 w^2 says so by l1() and l2(), which give alpha_1 and alpha_2: only then
+// can a sparse step catch up with what it skipped. Others leave them out and are trained by dense steps.
 #pragma once
 
 #include "../math.h"

@@ -4,7 +4,7 @@ Everything is float64 and nothing is fast. What is written here is what softmarg
 against it.
 
     LOSSES        name -> (S, y, *, margin, delta, positive_weight) -> (loss, dS)           losses.py
-    PENALTIES     name -> parameters -> (alpha1, alpha2)                                     penalties.py
+    PENALTIES     name -> parameters -> (alpha1, smooth part)                                penalties.py
     OPTIMIZERS    name -> (init, step)                                                       optimizers.py
     loss_and_grad F(W, b) and its gradient                                                   objective.py
     fit           training by minibatches                                                    training.py

@@ -7,7 +7,7 @@ each rule:
     init(W)                                             -> state: {"t": 0, and arrays of zeros like W}
     step(W, grad, state, *, lr=..., penalty=None, ...)  -> new W; W itself stays as it is, state goes on by one step
 
-Given a penalty, `grad` is the gradient without it: the step adds the gradient of the penalty's smooth part, alpha2 W,
+Given a penalty, `grad` is the gradient without it: the step adds the gradient of the penalty's smooth part
 and after the rule soft-thresholds every weight by alpha1 h. With this h a weight rests at a value exactly if F is
 stationary there, and zeros are exact; lr alone would be too small a threshold under momentum and the wrong one under a
 scaled step.

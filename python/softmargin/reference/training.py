@@ -107,6 +107,7 @@ def fit(
     # The exception in the history below asks for this before X becomes dense.
     name, options = rule_and_options(optimizer)
     sparse_steps = hasattr(X, "toarray") and name == "SGD" and not options.get("momentum") and not standardize
+    sparse_steps &= not callable(penalties.strengths(penalty)[1])  # only alpha1 and alpha2 can be caught up with
 
     X, y = dense(X), np.asarray(y)
     n, n_features = X.shape

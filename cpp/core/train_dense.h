@@ -11,6 +11,10 @@ namespace softmargin {
 // whole in a step of two phases, and no array may grow with X.
 inline constexpr int64_t kMaxBatchInCache = 4096;
 
+// And so do batches of more multiply-adds than this (4096 rows of 3072 features and 10 classes): a step of two phases is
+// not interrupted, and these are some 40 ms of one thread's work.
+inline constexpr double kMaxStepWork = 3e8;
+
 template <class T>
 class DenseTrainer final : public Trainer<T> {
   using Base = Trainer<T>;
@@ -30,7 +34,7 @@ class DenseTrainer final : public Trainer<T> {
         weights_finite_(chunks_) {
     for (int i = 0; i < threads_; ++i)
       locals_.push_back({Buffer<T>(problem.n_outputs), Buffer<double>(problem.n_outputs)});
-    if (options_.batch_size <= kMaxBatchInCache)
+    if (options_.batch_size <= kMaxBatchInCache && problem.multiply_adds(options_.batch_size) <= kMaxStepWork)
       phases_ = std::make_unique<TwoPhase<T>>(problem_, options_.batch_size, threads_);
   }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "../math.h"
+#include "../type_list.h"
 #include "scratch.h"
 #include "simd.h"
 
@@ -74,52 +75,9 @@ void gradient_tile(const T* const* x, int n_rows, int64_t n_features, const T* d
     const int outputs = static_cast<int>((n_outputs - c + blocks - block - 1) / (blocks - block));
     const T* d = dS + c * kTileRows;
     T* out = dW + c * kPanel;
-    const auto run = [&]<int size>() {
+    with_constant<1, kMaxGradientBlock>(outputs, [&]<int size>() {
       gradient_features<T, gradient_vectors(size), size>(x, n_rows, 0, n_features, d, n_outputs, out, fetch);
-    };
-    switch (outputs) {
-      case 1:
-        run.template operator()<1>();
-        break;
-      case 2:
-        run.template operator()<2>();
-        break;
-      case 3:
-        run.template operator()<3>();
-        break;
-      case 4:
-        run.template operator()<4>();
-        break;
-      case 5:
-        run.template operator()<5>();
-        break;
-      case 6:
-        run.template operator()<6>();
-        break;
-      default:
-        if constexpr (kMaxGradientBlock == 12) {
-          switch (outputs) {
-            case 7:
-              run.template operator()<7>();
-              break;
-            case 8:
-              run.template operator()<8>();
-              break;
-            case 9:
-              run.template operator()<9>();
-              break;
-            case 10:
-              run.template operator()<10>();
-              break;
-            case 11:
-              run.template operator()<11>();
-              break;
-            default:
-              run.template operator()<12>();
-              break;
-          }
-        }
-    }
+    });
     c += outputs;
   }
 }

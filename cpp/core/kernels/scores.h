@@ -6,6 +6,7 @@
 #pragma once
 
 #include "../math.h"
+#include "../type_list.h"
 #include "scratch.h"
 #include "simd.h"
 
@@ -83,40 +84,9 @@ template <class T>
 void score_tile(const T* const* x, int n_rows, const T* w, int64_t n_outputs, int64_t n_panels, int count, Vec<T>* acc,
                 Fetch& fetch) {
   const int blocks = (count + kMaxScoreBlock - 1) / kMaxScoreBlock;
-  const auto run = [&]<int widest>() {
+  with_constant<1, kMaxScoreBlock>((count + blocks - 1) / blocks, [&]<int widest>() {
     score_tile_by<T, widest>(x, n_rows, w, n_outputs, n_panels, count, blocks, acc, fetch);
-  };
-  switch ((count + blocks - 1) / blocks) {
-    case 1:
-      run.template operator()<1>();
-      break;
-    case 2:
-      run.template operator()<2>();
-      break;
-    case 3:
-      run.template operator()<3>();
-      break;
-    case 4:
-      run.template operator()<4>();
-      break;
-    default:
-      if constexpr (kMaxScoreBlock == 8) {
-        switch ((count + blocks - 1) / blocks) {
-          case 5:
-            run.template operator()<5>();
-            break;
-          case 6:
-            run.template operator()<6>();
-            break;
-          case 7:
-            run.template operator()<7>();
-            break;
-          default:
-            run.template operator()<8>();
-            break;
-        }
-      }
-  }
+  });
 }
 
 // S [count][kTileRows] = the lanes of acc summed, plus b.

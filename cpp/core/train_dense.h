@@ -11,8 +11,8 @@ namespace softmargin {
 // whole in a step of two phases, and no array may grow with X.
 inline constexpr int64_t kMaxBatchInCache = 4096;
 
-// And so do batches of more multiply-adds than this (4096 rows of 3072 features and 10 classes): a step of two phases is
-// not interrupted, and these are some 40 ms of one thread's work.
+// And so do batches of more multiply-adds than this (4096 rows of 3072 features and 10 classes): a step of two phases
+// is not interrupted, and these are some 40 ms of one thread's work.
 inline constexpr double kMaxStepWork = 3e8;
 
 template <class T>

@@ -149,6 +149,11 @@ SPARSE = (sparse, 10**5, 10**5, 20)
         pytest.param((rows_of_one, 10**6, 64), {"batch_size": 8}, id="many small batches"),
         pytest.param((rows_of_one, 10**6, 1024), {"batch_size": None}, id="full batch"),
         pytest.param((rows_of_one, 10**5, 4096), {"batch_size": 4096}, id="large batches"),
+        pytest.param(
+            (rows_of_one, 10**4, 2048),
+            {"batch_size": 4096, "W0": np.zeros((1000, 2048), np.float32)},
+            id="many classes",
+        ),
         pytest.param(SPARSE, {"batch_size": 16}, id="sparse steps"),
         pytest.param(SPARSE, {"batch_size": 16, "penalty": sm.L1(1e-4)}, id="sparse steps with l1"),
         pytest.param(SPARSE, {"batch_size": 16, "optimizer": sm.optimizers.Adam()}, id="sparse rows, dense steps"),

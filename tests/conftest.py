@@ -1,5 +1,6 @@
 """The two implementations that must give the same numbers: the reference, and the core in float64 and float32."""
 
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,12 @@ import numpy as np
 import pytest
 
 from softmargin import reference
+
+
+def pytest_configure() -> None:
+    """Take SIGINT as a person's Ctrl-C, even where a shell has started the tests in the background and ignores it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Reference:

@@ -172,14 +172,14 @@ def loss_and_grad(
     --------
     >>> import numpy as np
     >>> import softmargin as sm
-    >>> X, y = np.array([[1.0, 2.0], [3.0, 4.0]]), [0, 1]
+    >>> X, y = np.array([[1.0, 2.0], [3.0, 5.0]]), [0, 1]
     >>> result = sm.loss_and_grad(np.zeros((3, 2)), X, y)      # three classes, equally likely: log 3
     >>> round(result.loss, 6)
     1.098612
     >>> result.grad.round(3)
-    array([[ 0.167,  0.   ],
-           [-0.833, -1.   ],
-           [ 0.667,  1.   ]])
+    array([[ 0.167,  0.167],
+           [-0.833, -1.333],
+           [ 0.667,  1.167]])
     """
     matrix = read_matrix(X)
     W = as_weights("W", W, matrix.n_features)

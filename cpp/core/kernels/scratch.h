@@ -8,7 +8,8 @@ namespace softmargin {
 // Outputs whose accumulators stay in L1 while a tile of features is scored: 12 x 24 vectors are 9 kB (AVX2).
 inline constexpr int kScoreOutputs = 12;
 
-// Features per tile: three rows of 256 float32, the tile of W for 10 outputs and the accumulators are 23 kB of a 32 kB L1.
+// Features per tile: three rows of 256 float32, the tile of W for 10 outputs and the accumulators are 23 kB of a 32 kB
+// L1.
 inline constexpr int kFeatureTile = 256;
 
 // Rows of accumulators: kTileRows, rounded up to the widest vector.

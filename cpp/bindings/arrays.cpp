@@ -23,6 +23,7 @@ ProblemObject::ProblemObject(std::shared_ptr<Matrix> X, const py::object& y, con
       values_(py::none()),
       sample_weight_(py::none()),
       positive_weight_(py::none()),
+      centre_(py::none()),
       total_weight_(static_cast<double>(X_->view.n_samples)) {
   if (!is_float_ && dtype != "float64") throw TypeError("dtype: expected 'float32' or 'float64', got '" + dtype + "'");
   const int64_t n = X_->view.n_samples;
@@ -70,8 +71,22 @@ Problem<T> ProblemObject::view() const {
   LossData<T> loss_data{{data(labels_, static_cast<int64_t*>(nullptr)), data(values_, static_cast<T*>(nullptr))},
                         data(sample_weight_, static_cast<double*>(nullptr)),
                         data(positive_weight_, static_cast<T*>(nullptr)),
-                        parameters_};
+                        parameters_,
+                        data(centre_, static_cast<T*>(nullptr)),
+                        width_};
   return {&kernels(), X_->view, X_->entries_per_row, loss_, loss_data, n_outputs_};
+}
+
+void ProblemObject::smooth(const py::object& centre, double width) {
+  if (!centre.is_none()) {
+    const int64_t n = X_->view.n_samples;
+    if (loss_traits(loss_).smooth) throw ValueError("loss: expected one that is not smooth");
+    if (!(width > 0)) throw ValueError("width: expected a number above 0, got " + std::to_string(width));
+    if (is_float_) checked<float>("centre", centre, {n, n_outputs_});
+    if (!is_float_) checked<double>("centre", centre, {n, n_outputs_});
+  }
+  centre_ = centre;
+  width_ = width;
 }
 
 template Problem<float> ProblemObject::view() const;

@@ -59,6 +59,9 @@ class ProblemObject {
   template <class T>
   Problem<T> view() const;
 
+  // Smooths a loss that is not smooth around centre (n_samples, n_outputs) of the dtype; None: no longer.
+  void smooth(const py::object& centre, double width);
+
   bool is_float() const { return is_float_; }
   const Matrix& X() const { return *X_; }
   int64_t n_outputs() const { return n_outputs_; }
@@ -70,8 +73,9 @@ class ProblemObject {
   int loss_;
   int64_t n_outputs_;
   LossParameters parameters_;
-  py::object labels_, values_, sample_weight_, positive_weight_;  // arrays, or None
+  py::object labels_, values_, sample_weight_, positive_weight_, centre_;  // arrays, or None
   double total_weight_;
+  double width_ = 0;
 };
 
 // None, or (name, (options, ...)).

@@ -129,7 +129,8 @@ py::tuple feature_moments(const Matrix& X, const py::object& sample_weight, int 
 void bind_matrix(py::module_& m) {
   py::class_<Matrix, std::shared_ptr<Matrix>>(m, "Matrix")
       .def_property_readonly("n_samples", [](const Matrix& X) { return X.view.n_samples; })
-      .def_property_readonly("n_features", [](const Matrix& X) { return X.view.n_features; });
+      .def_property_readonly("n_features", [](const Matrix& X) { return X.view.n_features; })
+      .def_property_readonly("arrays", [](const Matrix& X) { return X.arrays; });
   m.def("DenseMatrix", &dense_matrix, py::arg("array").noconvert());
   m.def("CsrMatrix", &csr_matrix, py::arg("data").noconvert(), py::arg("indices").noconvert(),
         py::arg("indptr").noconvert(), py::arg("n_features"));

@@ -21,12 +21,14 @@ Buffer<T> intercept_or_zeros(const py::object& b, int64_t k) {
 template <class T>
 py::tuple loss_and_grad(const ProblemObject& object, const py::object& W_object, const py::object& b_object,
                         const Penalty& penalty, double intercept_penalty, const py::object& out, bool gradient,
-                        int num_threads) {
-  const Problem<T> problem = object.view<T>();
+                        const py::object& scores, int num_threads) {
+  Problem<T> problem = object.view<T>();
   const int64_t k = problem.n_outputs, d = problem.X.n_features;
   const Array<T> W = checked<T>("W", W_object, {k, d});
   const Buffer<T> b = intercept_or_zeros<T>(b_object, k);
   py::object grad = py::none(), intercept_grad = py::none();
+  if (!scores.is_none())
+    problem.scores_out = checked<T>("scores", scores, {problem.X.n_samples, k}).mutable_data();
   T* grad_data = nullptr;
   T* intercept_grad_data = nullptr;
   if (gradient) {
@@ -107,15 +109,17 @@ void bind_objective(py::module_& m) {
       .def(
           "loss_and_grad",
           [](const ProblemObject& problem, const py::object& W, const py::object& b, const py::object& penalty,
-             double intercept_penalty, const py::object& out, bool gradient, int num_threads) {
+             double intercept_penalty, const py::object& out, bool gradient, const py::object& scores,
+             int num_threads) {
             const Penalty chosen = penalty_from(penalty);
             return problem.is_float()
-                       ? loss_and_grad<float>(problem, W, b, chosen, intercept_penalty, out, gradient, num_threads)
-                       : loss_and_grad<double>(problem, W, b, chosen, intercept_penalty, out, gradient, num_threads);
+                       ? loss_and_grad<float>(problem, W, b, chosen, intercept_penalty, out, gradient, scores, num_threads)
+                       : loss_and_grad<double>(problem, W, b, chosen, intercept_penalty, out, gradient, scores, num_threads);
           },
           py::arg("W"), py::arg("b"), py::kw_only(), py::arg("penalty") = py::none(),
           py::arg("intercept_penalty") = 0.0, py::arg("out") = py::none(), py::arg("gradient") = true,
-          py::arg("num_threads") = 0);
+          py::arg("scores") = py::none(), py::arg("num_threads") = 0)
+      .def("smooth", &ProblemObject::smooth, py::arg("centre"), py::arg("width"));
   m.def(
       "scores",
       [](const py::object& W, const py::object& b, const Matrix& X, int num_threads) {

@@ -38,6 +38,9 @@ py::dict registry() {
     if (traits.uses_delta) parameters.append("delta");
     info["parameters"] = py::tuple(parameters);
     info["doc"] = traits.formula;
+    const auto limit = [](double bound) { return bound == kNoBound ? py::object(py::none()) : py::object(py::float_(bound)); };
+    info["dual_each"] = limit(traits.dual_each);
+    info["dual_total"] = limit(traits.dual_total);
     losses[traits.name] = info;
   }
   for (int i = 0; i < penalty_count(); ++i) {
@@ -69,6 +72,13 @@ py::dict registry() {
 
 void bind_registry(py::module_& m) {
   m.def("registry", &registry);
+  m.def(
+      "l1_l2",
+      [](const py::object& penalty) -> py::object {
+        const Penalty chosen = penalty_from(penalty);
+        return chosen.quadratic() ? py::object(py::make_tuple(chosen.l1(), chosen.l2())) : py::object(py::none());
+      },
+      py::arg("penalty"));
   m.def(
       "curvature",
       [](const std::string& loss, int64_t n_outputs) -> py::object {

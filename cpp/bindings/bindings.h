@@ -10,6 +10,7 @@ void bind_config(pybind11::module_& m);
 void bind_registry(pybind11::module_& m);
 void bind_matrix(pybind11::module_& m);
 void bind_objective(pybind11::module_& m);
+void bind_rowwise(pybind11::module_& m);
 void bind_train(pybind11::module_& m);
 
 }  // namespace softmargin

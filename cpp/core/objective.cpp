@@ -14,14 +14,6 @@ constexpr int64_t kSlotBytes = int64_t{16} << 20;
 // Tiles scored between two looks at the clock, which takes 30 ns.
 constexpr int64_t kTilesAtOnce = 4;
 
-// What each way shares: the check and the sums of one tile of rows.
-template <class T>
-bool differentiate(const Problem<T>& problem, const Rows& tile, const T* W, const T* b, T* S, const Scratch<T>& scratch,
-                   T* targets, double* loss, double* db) {
-  problem.layout().scores(problem.X, tile, W, b, problem.n_outputs, S, scratch);
-  return problem.kernels().loss[problem.loss](tile, problem.data, problem.n_outputs, S, targets, loss, db);
-}
-
 // A contiguous share of the rows with sums of its own.
 template <class T>
 struct Slot {
@@ -62,6 +54,7 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
   std::atomic<bool> finite{true};
   in_regions(threads, left, poll, [&](Team& team, std::size_t s) {
     const auto rank = static_cast<std::size_t>(team.rank());
+    const bool staged = problem.derivatives == nullptr;  // by the scores
     const Scratch<T> scratch = workspace.scratch(team.rank(), gradient ? kTileRows / 2 : kTileRows);
     T* S = scores[rank].data();
     T* part = parts[rank].data();
@@ -76,8 +69,8 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
         left[s].begin = left[s].end;
         return;
       }
-      if (gradient && wide) layout.gradient_wide(problem.X, tile, all, S, k, slot.G, scratch, true);
-      if (gradient && !wide) layout.gradient(problem.X, tile, all, S, k, part, scratch, true);
+      if (gradient && wide) layout.gradient_wide(problem.X, tile, all, S, k, slot.G, scratch, staged);
+      if (gradient && !wide) layout.gradient(problem.X, tile, all, S, k, part, scratch, staged);
     }
     if (gradient && !wide) problem.kernels().flush(part, slot.G, size);
   });
@@ -145,6 +138,20 @@ bool accumulate_in_blocks(const Problem<T>& problem, const Rows& rows, const T* 
 }
 
 }  // namespace
+
+template <class T>
+bool differentiate(const Problem<T>& problem, const Rows& tile, const T* W, const T* b, T* S, const Scratch<T>& scratch,
+                   T* targets, double* loss, double* db) {
+  const int64_t k = problem.n_outputs;
+  if (problem.derivatives) {
+    read_rows(tile, problem.derivatives, k, S);
+    weigh(tile, problem.data.sample_weight, k, S, db);
+    return true;
+  }
+  problem.layout().scores(problem.X, tile, W, b, k, S, scratch);
+  if (problem.scores_out) write_rows(tile, S, k, problem.scores_out);
+  return problem.kernels().loss[problem.loss](tile, problem.data, k, S, targets, loss, db);
+}
 
 template <class T>
 bool accumulate(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int num_threads,

@@ -19,6 +19,8 @@ struct Problem {
   int loss;                // index in the registry
   LossData<T> data;
   int64_t n_outputs;
+  const T* derivatives = nullptr;  // (n_samples, n_outputs) in place of the loss's dS: a pass then reads X only once more
+  T* scores_out = nullptr;         // (n_samples, n_outputs), filled by a pass, or null
 
   const Kernels<T>& kernels() const { return kernels_of<T>(*table); }
   const LayoutKernels<T>& layout() const { return kernels().layout[X.layout]; }
@@ -38,6 +40,12 @@ struct Sums {
 template <class T>
 bool accumulate(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int num_threads,
                 const Poll& poll);
+
+// One tile [n_outputs][kTileRows] of scores and what becomes of them: loss and weighted dS. False if a score is not
+// finite.
+template <class T>
+bool differentiate(const Problem<T>& problem, const Rows& tile, const T* W, const T* b, T* S, const Scratch<T>& scratch,
+                   T* targets, double* loss, double* db);
 
 // S (rows, n_outputs), C order = X W' + b.
 template <class T>

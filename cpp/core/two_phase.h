@@ -37,16 +37,18 @@ class TwoPhase {
     for (int64_t t = own.begin; t < own.end; ++t) {
       T* S = S_.data() + t * k * kTileRows;
       const Rows part = tile(rows, t, n);
-      layout_.scores(problem_.X, part, W, b, k, S, scratch);
-      differentiate(part, t, S, team.rank());
+      clear(t);
+      if (!softmargin::differentiate(problem_, part, W, b, S, scratch, workspace_.targets(team.rank()), &loss_[t],
+                                     db_.data() + t * k)) {
+        finite_.store(false, std::memory_order_relaxed);
+      }
     }
   }
 
   // The loss and dS of a tile whose scores are in S.
   void differentiate(const Rows& part, int64_t t, T* S, int rank) {
     const int64_t k = problem_.n_outputs;
-    loss_[t] = 0;
-    for (int64_t c = 0; c < k; ++c) db_[t * k + c] = 0;
+    clear(t);
     if (!problem_.kernels().loss[problem_.loss](part, problem_.data, k, S, workspace_.targets(rank), &loss_[t],
                                                 db_.data() + t * k)) {
       finite_.store(false, std::memory_order_relaxed);
@@ -128,6 +130,11 @@ class TwoPhase {
   Scratch<T> scratch(int rank) { return workspace_.scratch(rank); }
 
  private:
+  void clear(int64_t t) {
+    loss_[t] = 0;
+    for (int64_t c = 0; c < problem_.n_outputs; ++c) db_[t * problem_.n_outputs + c] = 0;
+  }
+
   const Problem<T>& problem_;
   const LayoutKernels<T>& layout_;
   Packing packing_;

@@ -26,7 +26,7 @@ class Workspace {
     for (int i = 0; i < threads; ++i) {
       staged_.emplace_back(dense ? kTileRows * stride_ : 0);
       accumulators_.emplace_back(accumulators);
-      targets_.emplace_back(n_outputs * kTileRows);
+      targets_.emplace_back(2 * n_outputs * kTileRows);
     }
   }
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from softmargin.gradcheck import GradientCheck, check_gradient, numerical_gradient
     from softmargin.objective import LossGrad, loss_and_grad
+    from softmargin.solvers import ConvergenceWarning, SolveRecord, SolveResult, solve
     from softmargin.search import random_local_search, random_search
     from softmargin.training import EpochRecord, FitResult, fit
 
@@ -42,6 +43,10 @@ __all__ = [
     "fit",
     "FitResult",
     "EpochRecord",
+    "solve",
+    "SolveResult",
+    "SolveRecord",
+    "ConvergenceWarning",
     "random_search",
     "random_local_search",
     "numerical_gradient",
@@ -74,6 +79,7 @@ _NAMES = {
     "objective": ("LossGrad", "loss_and_grad"),
     "penalties": ("L1", "L2", "ElasticNet"),
     "search": ("random_local_search", "random_search"),
+    "solvers": ("ConvergenceWarning", "SolveRecord", "SolveResult", "solve"),
     "training": ("EpochRecord", "FitResult", "fit"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

@@ -59,6 +59,9 @@ class Data(NamedTuple):
     kind: str  # of the target: "classes", "signs" or "real"
     n_outputs: int
     dtype: np.dtype[Any]  # of W
+    loss: str
+    margin: float
+    delta: float
 
 
 def read_data(
@@ -87,18 +90,42 @@ def read_data(
     for argument, weights in (("sample_weight", weight), ("positive_weight", positive)):
         if weights is not None:
             as_dtype(argument, weights, dtype)  # float64 as they are, cast where a loss is multiplied by them
-    problem = _core.Problem(
+    checked = (targets, name, n_outputs, as_number("margin", margin), as_number("delta", delta, low_open=True))
+    problem = _problem(matrix, *checked, weight, positive, dtype)
+    return Data(problem, matrix, targets, weight, positive, info["target"], n_outputs, dtype, name, *checked[3:])
+
+
+def in_dtype(data: Data, dtype: np.dtype[Any]) -> _core.Problem:
+    """Return the core's problem over the same data with the arithmetic in another dtype."""
+    if dtype == data.dtype:
+        return data.problem
+    targets = data.targets.astype(dtype) if data.targets.dtype.kind == "f" else data.targets
+    checked = (targets, data.loss, data.n_outputs, data.margin, data.delta)
+    return _problem(data.matrix, *checked, data.sample_weight, data.positive_weight, dtype)
+
+
+def _problem(
+    matrix: Matrix,
+    targets: npt.NDArray[Any],
+    loss: str,
+    n_outputs: int,
+    margin: float,
+    delta: float,
+    sample_weight: npt.NDArray[np.float64] | None,
+    positive_weight: npt.NDArray[np.float64] | None,
+    dtype: np.dtype[Any],
+) -> _core.Problem:
+    return _core.Problem(
         matrix.core,
         targets,
-        name,
+        loss,
         n_outputs,
-        margin=as_number("margin", margin),
-        delta=as_number("delta", delta, low_open=True),
-        sample_weight=weight,
-        positive_weight=positive,
+        margin=margin,
+        delta=delta,
+        sample_weight=sample_weight,
+        positive_weight=positive_weight,
         dtype=dtype.name,
     )
-    return Data(problem, matrix, targets, weight, positive, info["target"], n_outputs, dtype)
 
 
 def loss_and_grad(

@@ -13,6 +13,9 @@ struct LossData {
   const double* sample_weight;  // [n_samples], or null for ones
   const T* positive_weight;     // [n_outputs], or null for ones
   LossParameters parameters;
+  // A loss that is not smooth is smoothed around centre [n_samples][n_outputs], or null to take it as it is.
+  const T* centre = nullptr;
+  double width = 0;
 };
 
 namespace {
@@ -33,12 +36,71 @@ void gather_targets(const Rows& rows, const LossData<T>& data, int64_t n_outputs
   }
 }
 
+// The targets of a tile as its loss wants them; `label` [kTileRows] and `values` [n_outputs][kTileRows] are room for them.
+template <class T, class Loss>
+TileTargets<T> tile_targets(const Rows& rows, const LossData<T>& data, int64_t n_outputs, int64_t* label, T* values) {
+  if (Loss::traits.target == Target::classes && data.y.labels) {
+    for (int64_t r = 0; r < kTileRows; ++r) label[r] = r < rows.count ? data.y.labels[row_index(rows, r)] : 0;
+    return {label, values, data.positive_weight};
+  }
+  gather_targets(rows, data, n_outputs, values);
+  return {nullptr, values, data.positive_weight};
+}
+
+// tile [n_outputs][kTileRows] = the rows of A [n_samples][n_outputs]; 0 past the last row.
+template <class T>
+void read_rows(const Rows& rows, const T* A, int64_t n_outputs, T* tile) {
+  for (int64_t r = 0; r < kTileRows; ++r) {
+    const T* a = r < rows.count ? A + row_index(rows, r) * n_outputs : nullptr;
+    for (int64_t c = 0; c < n_outputs; ++c) tile[c * kTileRows + r] = a ? a[c] : T(0);
+  }
+}
+
+// The rows of A [n_samples][n_outputs] = tile.
+template <class T>
+void write_rows(const Rows& rows, const T* tile, int64_t n_outputs, T* A) {
+  for (int64_t r = 0; r < rows.count; ++r) {
+    T* a = A + row_index(rows, r) * n_outputs;
+    for (int64_t c = 0; c < n_outputs; ++c) a[c] = tile[c * kTileRows + r];
+  }
+}
+
+// dS [n_outputs][kTileRows] *= weight of the row, 0 past the last row; db [n_outputs] += sums over the rows.
+template <class T>
+void weigh(const Rows& rows, const double* sample_weight, int64_t n_outputs, T* dS, double* db) {
+  alignas(64) T weight[kTileRows];
+  for (int64_t r = 0; r < kTileRows; ++r) {
+    const double w = r >= rows.count ? 0 : sample_weight ? sample_weight[row_index(rows, r)] : 1;
+    weight[r] = static_cast<T>(w);
+  }
+  for (int64_t c = 0; c < n_outputs; ++c) {
+    T* s = dS + c * kTileRows;
+    T sum = T(0);
+#pragma omp simd reduction(+ : sum)
+    for (int r = 0; r < kTileRows; ++r) {
+      s[r] *= weight[r];
+      sum += s[r];
+    }
+    db[c] += static_cast<double>(sum);
+  }
+}
+
+template <class T>
+double weighted_sum(const Rows& rows, const double* sample_weight, const T* value) {
+  double total = 0;
+  for (int64_t r = 0; r < rows.count; ++r) {
+    const double w = sample_weight ? sample_weight[row_index(rows, r)] : 1;
+    total += w * static_cast<double>(value[r]);
+  }
+  return total;
+}
+
 // S [n_outputs][kTileRows]: scores in, weighted dS out (0 in the lanes past the last row). loss += sum of the weighted
-// losses, db [n_outputs] += sum of dS. False, with S as it was, if a score is not finite. `targets`: room for a tile.
+// losses, db [n_outputs] += sum of dS. False, with S as it was, if a score is not finite. `targets`: room for two tiles.
 template <class T, class Loss>
 bool loss_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* S, T* targets, double* loss,
                double* db) {
-  alignas(64) T probe[kTileRows], weight[kTileRows], value[kTileRows];
+  alignas(64) T probe[kTileRows], value[kTileRows];
   lanes([&](int r) { probe[r] = T(0); });
   for (int64_t c = 0; c < n_outputs; ++c) {
     const T* s = S + c * kTileRows;
@@ -49,33 +111,45 @@ bool loss_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* 
   if (bad != T(0)) return false;
 
   int64_t label[kTileRows];
-  TileTargets<T> y{nullptr, targets, data.positive_weight};
-  if (Loss::traits.target == Target::classes && data.y.labels) {
-    for (int64_t r = 0; r < kTileRows; ++r) label[r] = r < rows.count ? data.y.labels[row_index(rows, r)] : 0;
-    y.label = label;
-  } else {
-    gather_targets(rows, data, n_outputs, targets);
-  }
-  Loss::tile(S, n_outputs, y, data.parameters, value);
-
-  double total = 0;
-  for (int64_t r = 0; r < kTileRows; ++r) {
-    const double w = r >= rows.count ? 0 : data.sample_weight ? data.sample_weight[row_index(rows, r)] : 1;
-    weight[r] = static_cast<T>(w);
-    total += r < rows.count ? w * static_cast<double>(value[r]) : 0;
-  }
-  *loss += total;
-  for (int64_t c = 0; c < n_outputs; ++c) {
-    T* s = S + c * kTileRows;
-    T sum = T(0);
-#pragma omp simd reduction(+ : sum)
-    for (int r = 0; r < kTileRows; ++r) {
-      s[r] *= weight[r];
-      sum += s[r];
+  const TileTargets<T> y = tile_targets<T, Loss>(rows, data, n_outputs, label, targets);
+  bool smoothed = false;
+  if constexpr (!Loss::traits.smooth) {
+    if (data.centre) {
+      T* centre = targets + n_outputs * kTileRows;
+      read_rows(rows, data.centre, n_outputs, centre);
+      Loss::smoothed(S, n_outputs, y, data.parameters, Smoothing<T>{centre, static_cast<T>(data.width)}, value);
+      smoothed = true;
     }
-    db[c] += static_cast<double>(sum);
   }
+  if (!smoothed) Loss::tile(S, n_outputs, y, data.parameters, value);
+  *loss += weighted_sum(rows, data.sample_weight, value);
+  weigh(rows, data.sample_weight, n_outputs, S, db);
   return true;
+}
+
+// V [n_outputs][kTileRows] = the Hessian of each row's loss at the scores S times V; of the smoothed one where the loss is
+// not smooth.
+template <class T, class Loss>
+void hessian_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, const T* S, T* targets, T* V) {
+  int64_t label[kTileRows];
+  const TileTargets<T> y = tile_targets<T, Loss>(rows, data, n_outputs, label, targets);
+  if constexpr (Loss::traits.smooth) {
+    Loss::hessian(S, n_outputs, y, data.parameters, V);
+  } else {
+    T* centre = targets + n_outputs * kTileRows;
+    read_rows(rows, data.centre, n_outputs, centre);
+    Loss::smoothed_hessian(S, n_outputs, y, data.parameters, Smoothing<T>{centre, static_cast<T>(data.width)}, V);
+  }
+}
+
+// The sum of the weighted conjugates at A [n_outputs][kTileRows]; A is dual feasible up to rounding.
+template <class T, class Loss>
+double conjugate_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, const T* A, T* targets) {
+  alignas(64) T value[kTileRows];
+  int64_t label[kTileRows];
+  const TileTargets<T> y = tile_targets<T, Loss>(rows, data, n_outputs, label, targets);
+  Loss::conjugate(A, n_outputs, y, data.parameters, value);
+  return weighted_sum(rows, data.sample_weight, value);
 }
 
 }  // namespace

@@ -37,6 +37,12 @@ using LossKernel = bool (*)(const Rows&, const LossData<T>&, int64_t n_outputs, 
                             double* db);
 
 template <class T>
+using HessianKernel = void (*)(const Rows&, const LossData<T>&, int64_t n_outputs, const T* S, T* targets, T* V);
+
+template <class T>
+using ConjugateKernel = double (*)(const Rows&, const LossData<T>&, int64_t n_outputs, const T* A, T* targets);
+
+template <class T>
 using UpdateKernel = bool (*)(T* w, const T* g, T* s0, T* s1, int64_t n, const double* constants,
                               const double* penalty);
 
@@ -44,6 +50,8 @@ template <class T>
 struct Kernels {
   LayoutKernels<T> layout[kLayouts];
   LossKernel<T> loss[kLosses];
+  HessianKernel<T> hessian[kLosses];
+  ConjugateKernel<T> conjugate[kLosses];
   UpdateKernel<T> update[kOptimizers][kPenalties + 1];
   double (*penalty_terms[kPenalties + 1])(const T* w, int64_t n, const double* penalty, T* gradient);
   void (*flush)(T* part, double* total, int64_t n);

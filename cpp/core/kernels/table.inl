@@ -17,7 +17,11 @@ consteval Kernels<T> make_kernels() {
       k.layout[i].gradient = &Layout::template gradient<T>;
     }
   });
-  Losses::for_each([&]<class Loss>(int i) { k.loss[i] = &loss_tile<T, Loss>; });
+  Losses::for_each([&]<class Loss>(int i) {
+    k.loss[i] = &loss_tile<T, Loss>;
+    k.hessian[i] = &hessian_tile<T, Loss>;
+    k.conjugate[i] = &conjugate_tile<T, Loss>;
+  });
   Optimizers::for_each([&]<class Rule>(int i) {
     Penalties::for_each([&]<class Penalty>(int j) { k.update[i][j] = &update<T, Rule, Penalty>; });
     k.update[i][kPenalties] = &update<T, Rule, NoPenalty>;

@@ -7,13 +7,18 @@ namespace softmargin {
 namespace {
 
 struct Mse : EachOutput<Mse> {
-  static constexpr LossTraits traits{"mse", Target::real, true, true, false, false, false, "(s - y)^2"};
+  static constexpr LossTraits traits{"mse", Target::real, true, true, false, false, false, "(s - y)^2", kNoBound, kNoBound};
   static constexpr double curvature(int64_t) { return 2.0; }
 
   template <class T>
-  static ValueAndDerivative<T> at(T s, T y, T, T) {
+  static Curve<T> at(T s, T y, T, T) {
     const T residual = s - y;
-    return {residual * residual, T(2) * residual};
+    return {residual * residual, T(2) * residual, T(2)};
+  }
+
+  template <class T>
+  static T conjugate_at(T a, T y, T, T) {
+    return a * (y + T(0.25) * a);
   }
 };
 

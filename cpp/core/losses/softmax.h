@@ -11,7 +11,7 @@ namespace {
 
 struct Softmax {
   static constexpr LossTraits traits{
-      "softmax", Target::classes, true, true, true, false, false, "-log softmax(s)_y, or -sum_j t_j log softmax(s)_j"};
+      "softmax", Target::classes, true, true, true, false, false, "-log softmax(s)_y, or -sum_j t_j log softmax(s)_j", kNoBound, 1.0};
 
   // diag(p) - p p' has no eigenvalue above 1/2 (Bohning 1992).
   static constexpr double curvature(int64_t) { return 0.5; }
@@ -50,6 +50,42 @@ struct Softmax {
     }
     if (y.label) {
       for (int r = 0; r < kTileRows; ++r) S[y.label[r] * kTileRows + r] -= T(1);
+    }
+  }
+
+  // V = (diag(p) - p p') V with p = softmax(s), times the mass of the target.
+  template <class T>
+  static void hessian(const T* S, int64_t n_outputs, const TileTargets<T>& y, const LossParameters&, T* V) {
+    alignas(64) T top[kTileRows], sum[kTileRows], mean[kTileRows], mass[kTileRows];
+    lanes([&](int r) { top[r] = S[r], sum[r] = mean[r] = T(0), mass[r] = y.label ? T(1) : T(0); });
+    for (int64_t c = 1; c < n_outputs; ++c) lanes([&](int r) { top[r] = maximum(top[r], S[c * kTileRows + r]); });
+    for (int64_t c = 0; c < n_outputs; ++c) {
+      const T* s = S + c * kTileRows;
+      const T* v = V + c * kTileRows;
+      lanes([&](int r) {
+        const T e = exp(s[r] - top[r]);
+        sum[r] += e, mean[r] += e * v[r];
+      });
+      if (!y.label) lanes([&](int r) { mass[r] += y.value[c * kTileRows + r]; });
+    }
+    lanes([&](int r) { mean[r] /= sum[r], sum[r] = mass[r] / sum[r]; });
+    for (int64_t c = 0; c < n_outputs; ++c) {
+      const T* s = S + c * kTileRows;
+      T* v = V + c * kTileRows;
+      lanes([&](int r) { v[r] = exp(s[r] - top[r]) * sum[r] * (v[r] - mean[r]); });
+    }
+  }
+
+  // sum_j p_j log p_j with p = a + t, a distribution.
+  template <class T>
+  static void conjugate(const T* A, int64_t n_outputs, const TileTargets<T>& y, const LossParameters&, T* value) {
+    lanes([&](int r) { value[r] = T(0); });
+    for (int64_t c = 0; c < n_outputs; ++c) {
+      const T* a = A + c * kTileRows;
+      lanes([&](int r) {
+        const T target = y.label ? (y.label[r] == c ? T(1) : T(0)) : y.value[c * kTileRows + r];
+        value[r] += negative_entropy(maximum(a[r] + target, T(0)));
+      });
     }
   }
 };

@@ -1,0 +1,161 @@
+"""Descent on F: steps of L-BFGS in a metric, with a line search; with l1, within the orthant of the current signs.
+
+With l1 the unknowns that are 0 and would stay there (|dF_smooth/dv| <= l1) are held; the others are free, and a step in the
+metric of the free ones is projected back onto their orthant. Source: Andrew and Gao, Scalable Training of L1-Regularized
+Log-Linear Models, ICML 2007; Gafni and Bertsekas, Two-Metric Projection Methods, SIAM J. Control and Optimization 22 (1984).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .lbfgs import Memory
+from .metric import Metric
+from .problem import Array, Float, LinearProblem
+
+# A step is taken if F falls by this share of what the slope promises ...
+SUFFICIENT = 1e-4
+# ... and the slope along the step falls to this share.
+FLATTER = 0.9
+
+# Evaluations of one line search, and the factor of a step that was too short.
+TRIES = 20
+LONGER = 4.0
+
+# F is a sum of losses, each rounded in the arithmetic of its dtype; a rise by this many roundings of F is not seen as one.
+NOISE = 8
+
+
+class Descent:
+    """The current point of a descent.
+
+    Attributes
+    ----------
+    x : ndarray (size,)
+    F : float
+        The objective, l1 part included.
+    g : ndarray (size,)
+        The gradient of the smooth part.
+    S : ndarray (n_samples, n_outputs)
+        The scores at x.
+    """
+
+    def __init__(self, problem: LinearProblem, x: Float, dtype: str) -> None:
+        self.problem, self.x = problem, x
+        self.memory = Memory(problem.size)
+        self.use(dtype)
+
+    def use(self, dtype: str) -> None:
+        """Go on in an arithmetic, "float32" or "float64"."""
+        self.dtype = dtype
+        shape = (self.problem.n_samples, self.problem.n_outputs)
+        self.S: Array = np.empty(shape, dtype=dtype)
+        self._other: Array = np.empty(shape, dtype=dtype)
+        self.restart()
+
+    def restart(self) -> None:
+        """Evaluate F anew, after the smoothing or the arithmetic have changed."""
+        self.F, self.g = self._evaluate(self.x)
+        self.S, self._other = self._other, self.S
+
+    def _evaluate(self, x: Float) -> tuple[float, Float]:
+        value, g = self.problem.smooth(x, self.dtype, self._other)
+        return value + self._l1(x), g
+
+    def _l1(self, x: Float) -> float:
+        return self.problem.regularizer.l1 * float(np.abs(x[: self.problem.n_weights]).sum())
+
+    def pseudo_gradient(self) -> Float:
+        """Return the subgradient of F of least length: 0 for all unknowns only at the optimum."""
+        l1, n = self.problem.regularizer.l1, self.problem.n_weights
+        if l1 == 0:
+            return self.g
+        result = self.g.copy()
+        v, g = self.x[:n], self.g[:n]
+        result[:n] = np.where(v != 0, g + l1 * np.sign(v), np.sign(g) * np.maximum(np.abs(g) - l1, 0.0))
+        return result
+
+    def step(self, metric: Metric) -> bool:
+        """Take a step; False if none was found that lowers F by more than rounding."""
+        if self.problem.regularizer.l1 == 0:
+            return self._smooth_step(self.memory.direction(self.g, metric)) or self._smooth_step(-metric.solve(self.g))
+        return self._orthant_step(metric)
+
+    def _smooth_step(self, p: Float) -> bool:
+        """Bracket and interpolate until both conditions hold."""
+        slope = float(self.g @ p)
+        if not slope < 0:
+            return False
+        noise = NOISE * float(np.finfo(self.dtype).eps) * abs(self.F)
+        t, low, high = 1.0, (0.0, self.F, slope), None
+        for _ in range(TRIES):
+            x = self.x + t * p
+            F, g = self._evaluate(x)
+            along = float(g @ p)
+            if not F <= self.F + SUFFICIENT * t * slope + noise or along > FLATTER * abs(slope):
+                high = (t, F, along)
+            elif along < FLATTER * slope:
+                low = (t, F, along)
+            else:
+                return self._accept(x, F, g)
+            if high is None:
+                t *= LONGER
+                continue
+            if high[0] - low[0] < 1e-3 * high[0] and low[0] > 0:
+                break
+            t = _between(low, high)
+            if t * float(np.abs(p).max()) < np.finfo(np.float64).eps * float(np.abs(self.x).max()):
+                break
+        return False
+
+    def _orthant_step(self, metric: Metric) -> bool:
+        """Backtrack along the projection of the step onto the orthant."""
+        n, l1 = self.problem.n_weights, self.problem.regularizer.l1
+        pseudo = self.pseudo_gradient()
+        free = np.ones(len(self.x), dtype=bool)
+        free[:n] = (self.x[:n] != 0) | (np.abs(self.g[:n]) > l1)
+        signs = np.where(self.x[:n] != 0, np.sign(self.x[:n]), -np.sign(pseudo[:n]))
+        noise = NOISE * float(np.finfo(self.dtype).eps) * abs(self.F)
+        for p in self._directions(pseudo, metric, free):
+            # An unknown that leaves 0 leaves it downhill.
+            p[:n] = np.where((self.x[:n] == 0) & (p[:n] * pseudo[:n] >= 0), 0.0, p[:n])
+            if not float(pseudo @ p) < 0:
+                continue
+            t = 1.0
+            for _ in range(TRIES):
+                x = self.x + t * p
+                x[:n] = np.where(x[:n] * signs > 0, x[:n], 0.0)
+                F, g = self._evaluate(x)
+                promised = float(pseudo @ (x - self.x))
+                if F <= self.F + SUFFICIENT * promised + (noise if promised < 0 else 0.0) and promised < 0:
+                    return self._accept(x, F, g)
+                t *= 0.5 if t > 0.1 else 0.1
+        return False
+
+    def _directions(self, pseudo: Float, metric: Metric, free: npt.NDArray[np.bool_]) -> list[Float]:
+        found = [self.memory.direction(pseudo, metric, free)]
+        if self.memory.s:
+            found.append(-metric.solve(np.where(free, pseudo, 0.0), free))
+        return found
+
+    def _accept(self, x: Float, F: float, g: Float) -> bool:
+        self.memory.add(x - self.x, g - self.g)
+        self.decrease = self.F - F
+        self.x, self.F, self.g = x, F, g
+        self.S, self._other = self._other, self.S
+        return True
+
+
+def _between(low: tuple[float, float, float], high: tuple[float, float, float]) -> float:
+    """The minimum of the cubic through two points with slopes, within the inner part of the bracket."""
+    (a, f_a, d_a), (b, f_b, d_b) = low, high
+    width = b - a
+    if np.isfinite(f_b) and np.isfinite(d_b):
+        c = d_a + d_b - 3 * (f_b - f_a) / width
+        root = c * c - d_a * d_b
+        if root >= 0:
+            t = b - width * (d_b + np.sqrt(root) - c) / (d_b - d_a + 2 * np.sqrt(root) or 1.0)
+            if np.isfinite(t):
+                return float(min(max(t, a + 0.1 * width), b - 0.1 * width))
+    return a + (0.5 if np.isfinite(f_b) else 0.1) * width

@@ -1,0 +1,169 @@
+"""F as a function of one flat vector of float64, with features centred and scaled by algebra: what every solver works on.
+
+    x = [V (n_outputs, n_features) | c (n_outputs,)],   W = V / scale,   b = c - W centre
+
+The scores are those of the samples (x_i - centre) / scale under V and c; X itself is only read. The centre costs nothing, as
+the intercept is free to take it up, and it takes the intercept out of the Hessian's off-diagonal blocks.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from softmargin import _core
+from softmargin.objective import Data, in_dtype
+
+Float = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
+
+# Rows that are converted to float64 at once: 64 MB at 4096 features.
+ROWS_AT_ONCE = 2048
+
+
+class Stopped(Exception):
+    """max_seconds are over: raised between two passes, answered by returning the best point so far."""
+
+
+class Regularizer(NamedTuple):
+    """alpha R(W) = l1 ||W||_1 + l2/2 ||W||^2, and the penalty of the intercept, intercept/2 ||b||^2."""
+
+    l1: float
+    l2: float
+    intercept: float
+
+
+class LinearProblem:
+    """The objective of a data set, in float32 or float64 arithmetic, counting the passes over X.
+
+    Parameters
+    ----------
+    data : Data
+    regularizer : Regularizer
+    fit_intercept : bool
+    centre, scale : ndarray (n_features,)
+        scale 0 marks a constant feature, whose weight is 0. centre is 0 where the intercept cannot take it up.
+    num_threads : int
+        0 for the default.
+    deadline : float or None
+        On `time.perf_counter`'s clock.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        regularizer: Regularizer,
+        fit_intercept: bool,
+        centre: Float,
+        scale: Float,
+        num_threads: int,
+        deadline: float | None = None,
+    ) -> None:
+        self.data, self.regularizer, self.fit_intercept = data, regularizer, fit_intercept
+        self.centre, self.num_threads, self.deadline = centre, num_threads, deadline
+        self.inverse_scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+        self.scale = scale
+        self.n_samples, self.n_features = data.matrix.n_samples, data.matrix.n_features
+        self.n_outputs, self.n_weights = data.n_outputs, data.n_outputs * data.matrix.n_features
+        self.size = self.n_weights + self.n_outputs
+        self.n_passes = 0.0
+        self._cores: dict[str, _core.Problem] = {}
+
+    def core(self, dtype: str) -> _core.Problem:
+        """Return the core's problem in an arithmetic; made once."""
+        if dtype not in self._cores:
+            self._cores[dtype] = in_dtype(self.data, np.dtype(dtype))
+        return self._cores[dtype]
+
+    def split(self, x: Float) -> tuple[Float, Float]:
+        """Return V (n_outputs, n_features) and c (n_outputs,), views of x."""
+        return x[: self.n_weights].reshape(self.n_outputs, -1), x[self.n_weights :]
+
+    def join(self, V: Float, c: Float) -> Float:
+        """Return x."""
+        return np.concatenate([V.ravel(), c])
+
+    def raw(self, x: Float) -> tuple[Float, Float]:
+        """Return W and b in the units of X."""
+        V, c = self.split(x)
+        W = V * self.inverse_scale
+        return W, c - W @ self.centre
+
+    def from_raw(self, W: Float, b: Float) -> Float:
+        """Return x; what W makes of a constant feature goes into c."""
+        return self.join(W * self.scale, b + W @ self.centre)
+
+    def penalty(self, x: Float) -> float:
+        """Return what F has beside the losses."""
+        V, c = self.split(x)
+        l1, l2, intercept = self.regularizer
+        return l1 * float(np.abs(V).sum()) + 0.5 * l2 * float(np.vdot(V, V)) + 0.5 * intercept * float(c @ c)
+
+    def smooth(self, x: Float, dtype: str, scores: Array | None = None) -> tuple[float, Float]:
+        """Return F without its l1 part, and the gradient (size,): one pass over X. scores (n_samples, n_outputs) is filled."""
+        self._count(1.0)
+        W, b = self.raw(x)
+        value, G, db = self.core(dtype).loss_and_grad(
+            W.astype(dtype), b.astype(dtype), scores=scores, num_threads=self.num_threads
+        )
+        _, l2, intercept = self.regularizer
+        gradient = self.join(*self._inner(G, db))
+        gradient[: self.n_weights] += l2 * x[: self.n_weights]
+        if not self.fit_intercept:
+            gradient[self.n_weights :] = 0.0
+        elif intercept:
+            gradient[self.n_weights :] += intercept * x[self.n_weights :]
+        value += 0.5 * l2 * float(x[: self.n_weights] @ x[: self.n_weights])
+        return value + 0.5 * intercept * float(x[self.n_weights :] @ x[self.n_weights :]), gradient
+
+    def scores(self, x: Float, dtype: str) -> Array:
+        """Return S (n_samples, n_outputs): half a pass over X."""
+        self._count(0.5)
+        W, b = self.raw(x)
+        return _core.scores(W.astype(dtype), b.astype(dtype), self.data.matrix.core, self.num_threads)
+
+    def combine(self, A: Array, dtype: str) -> tuple[Float, Float]:
+        """Return the weighted means of a_i times sample i, (n_outputs, n_features), and of a_i: half a pass over X."""
+        self._count(0.5)
+        G, db = _core.combine(self.core(dtype), np.ascontiguousarray(A, dtype=dtype), num_threads=self.num_threads)
+        return self._inner(G, db)
+
+    def rows(self, index: npt.NDArray[np.int64] | slice, dtype: str) -> Array:
+        """Return centred and scaled rows of X, dense (m, n_features)."""
+        arrays = self.data.matrix.core.arrays
+        if self.data.matrix.layout == "dense":
+            block = arrays[0][index].astype(dtype)
+        else:
+            block = self.sparse()[index].toarray().astype(dtype)
+        block -= self.centre.astype(dtype)
+        block *= self.inverse_scale.astype(dtype)
+        return block
+
+    def sparse(self) -> Any:
+        """Return X as scipy's CSR over the same arrays."""
+        arrays = self.data.matrix.core.arrays
+        return scipy.sparse.csr_array(arrays, shape=(self.n_samples, self.n_features), copy=False)
+
+    def is_sparse(self) -> bool:
+        """Return whether X is CSR."""
+        return self.data.matrix.layout == "csr"
+
+    @property
+    def total_weight(self) -> float:
+        """The sum of the sample weights."""
+        weight = self.data.sample_weight
+        return float(self.n_samples) if weight is None else float(weight.sum())
+
+    def _inner(self, G: Array, db: Array) -> tuple[Float, Float]:
+        """Derivatives in W and b as derivatives in V and c."""
+        mean = db.astype(np.float64)
+        return (G.astype(np.float64) - np.outer(mean, self.centre)) * self.inverse_scale, mean
+
+    def _count(self, passes: float) -> None:
+        if self.deadline is not None and time.perf_counter() > self.deadline:
+            raise Stopped
+        self.n_passes += passes

@@ -1,0 +1,121 @@
+"""What `solve` and its relatives return."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from softmargin import _core
+from softmargin._validation import as_threads, read_matrix
+from softmargin.training.results import check_n_features
+
+
+class ConvergenceWarning(UserWarning):
+    """The certificate that was asked for was not reached."""
+
+
+@dataclass(frozen=True)
+class SolveRecord:
+    """One look at the objective on the way to the optimum.
+
+    Attributes
+    ----------
+    n_passes : float
+        Passes over X so far; reading it for the scores alone, or for the gradient alone, is half a pass.
+    seconds : float
+        Since `solve` was called.
+    loss : float
+        F, penalty included; in float64 where `gap` is given.
+    gap : float or None
+        The certified bound on the relative distance from the optimum; None where it was not computed.
+    """
+
+    n_passes: float
+    seconds: float
+    loss: float
+    gap: float | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SolveResult:
+    """The optimum of a linear model, and how near it is.
+
+    Attributes
+    ----------
+    W : ndarray (n_outputs, n_features)
+        float64, in the units of X.
+    intercept : ndarray (n_outputs,) or None
+        float64; None with ``fit_intercept=False``.
+    loss : float
+        F(W, b), penalty included, in float64.
+    gap : float
+        (F - F*) / max(|F|, tiny) is at most this, proven by a dual feasible point. NaN without a penalty, where no such proof is
+        at hand: see `gradient_norm`.
+    converged : bool
+        Whether `gap` (without a penalty `gradient_norm`) reached `tol`.
+    gradient_norm : float
+        Of F at the result in the units the solver works in (features centred and scaled), the subgradient of least length for l1,
+        in proportion to that at zero weights.
+    n_iter : int
+        Steps of the solver.
+    n_passes : float
+        Passes over X.
+    method : str
+        What was chosen by ``method="auto"``.
+    history : tuple of SolveRecord
+    """
+
+    W: npt.NDArray[np.float64]
+    intercept: npt.NDArray[np.float64] | None
+    loss: float
+    gap: float
+    converged: bool
+    gradient_norm: float
+    n_iter: int
+    n_passes: float
+    method: str
+    history: tuple[SolveRecord, ...]
+
+    def predict_scores(self, X: Any, *, num_threads: int | None = None) -> npt.NDArray[np.float64]:
+        """Return the scores S = X W' + b.
+
+        Parameters
+        ----------
+        X : array_like or sparse (n_samples, n_features)
+        num_threads : int, optional
+
+        Returns
+        -------
+        ndarray (n_samples, n_outputs)
+
+        Raises
+        ------
+        ValueError
+            ``X: expected 64 features as W has, got 63``
+        """
+        matrix = read_matrix(X)
+        check_n_features("X", matrix.n_features, self.W.shape[1])
+        return _core.scores(self.W, self.intercept, matrix.core, as_threads(num_threads))
+
+    def __repr__(self) -> str:
+        k, d = self.W.shape
+        return (
+            f"SolveResult(W=({k}, {d}), loss={self.loss:.8g}, gap={self.gap:.2g}, converged={self.converged}, "
+            f"n_passes={self.n_passes:g}, method={self.method!r})"
+        )
+
+
+def warn_if_not_converged(result: SolveResult, tol: float, hint: str, stacklevel: int = 3) -> None:
+    """Warn with the gap that was reached and what to do about it."""
+    if result.converged:
+        return
+    reached = f"gradient_norm={result.gradient_norm:.2g}" if np.isnan(result.gap) else f"gap={result.gap:.2g}"
+    warnings.warn(
+        f"solve: reached {reached} where tol={tol:g} was asked for, after {result.n_iter} steps; {hint}",
+        ConvergenceWarning,
+        stacklevel=stacklevel,
+    )

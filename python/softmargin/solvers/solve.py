@@ -1,0 +1,175 @@
+"""`solve`: the optimum of a linear model, with a certificate."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from softmargin import _core
+from softmargin._validation import (
+    as_bool,
+    as_integer,
+    as_intercept,
+    as_number,
+    as_threads,
+    as_weights,
+    choose,
+)
+from softmargin.objective import Data, read_data
+from softmargin.penalties import Penalty, as_spec, get
+from softmargin.training.standardize import standardization
+
+from .engine import Engine, Limits, affordable_hessian
+from .metric import MOST_DENSE
+from .problem import Float, LinearProblem, Regularizer
+from .results import SolveResult, warn_if_not_converged
+
+DEFAULT_PENALTY = get("l2")(alpha=1e-4)
+
+METHODS = ("auto", "gram", "diagonal", "newton")
+
+# Below this many multiply-adds a pass takes less than a millisecond, and float64 costs nothing that counts.
+SMALL_PASS = 2e7
+
+# Newton's method from the start where the Hessian takes no more multiply-adds than this, 0.1 ms.
+NEWTON_WORK = 5e6
+
+# Where a feature is further from 0 than this many deviations, float32 scores of centred features lose 3e-7 times as much.
+FAR_FROM_ZERO = 30.0
+
+
+def solve(
+    X: Any,
+    y: npt.ArrayLike,
+    *,
+    loss: str = "softmax",
+    penalty: Penalty | None = DEFAULT_PENALTY,
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    method: str = "auto",
+    fit_intercept: bool = True,
+    standardize: bool = False,
+    intercept_penalty: float = 0.0,
+    sample_weight: npt.ArrayLike | None = None,
+    positive_weight: npt.ArrayLike | None = None,
+    W0: npt.ArrayLike | None = None,
+    intercept0: npt.ArrayLike | None = None,
+    max_seconds: float | None = None,
+    num_threads: int | None = None,
+    margin: float = 1.0,
+    delta: float = 1.0,
+) -> SolveResult:
+    """Find the optimum."""
+    start = time.perf_counter()
+    data = read_data(
+        X, y, loss, sample_weight=sample_weight, positive_weight=positive_weight, margin=margin, delta=delta,
+        n_outputs=None if W0 is None else len(np.asarray(W0)), dtype=np.dtype(np.float64),
+    )
+    seconds = None if max_seconds is None else as_number("max_seconds", max_seconds, low_open=True)
+    problem = prepare(
+        data,
+        penalty,
+        fit_intercept=as_bool("fit_intercept", fit_intercept),
+        standardize=as_bool("standardize", standardize),
+        intercept_penalty=as_number("intercept_penalty", intercept_penalty),
+        num_threads=as_threads(num_threads),
+        deadline=None if seconds is None else start + seconds,
+    )
+    limits = Limits(as_number("tol", tol), as_integer("max_iter", max_iter, 0))
+    chosen = choose("method", method, METHODS)
+    if chosen == "auto":
+        chosen = automatic(problem)
+    x = np.zeros(problem.size)
+    if W0 is not None:
+        W = as_weights("W0", np.asarray(W0, dtype=np.float64), problem.n_features)
+        b = np.zeros(len(W)) if intercept0 is None else as_intercept("intercept0", intercept0, len(W), W.dtype)
+        x = problem.from_raw(W, b)
+    engine = Engine(problem, x, chosen, limits, arithmetic(problem))
+    result = finish(engine, start)
+    hint = "a larger max_iter or max_seconds goes on" if np.isfinite(limits.tol) else ""
+    warn_if_not_converged(result, limits.tol, hint)
+    return result
+
+
+def prepare(
+    data: Data,
+    penalty: Penalty | None,
+    *,
+    fit_intercept: bool,
+    standardize: bool,
+    intercept_penalty: float,
+    num_threads: int,
+    deadline: float | None,
+) -> LinearProblem:
+    """Return the problem that the solvers work on: its penalty in numbers, its centre and scale."""
+    parts = _core.l1_l2(as_spec(penalty))
+    if parts is None:
+        raise ValueError(f"penalty: expected one with an l1 and an l2 part alone, got {penalty!r}; sm.fit takes every penalty")
+    l1, l2 = parts
+    regularizer = Regularizer(l1, l2, intercept_penalty)
+    centred = fit_intercept and intercept_penalty == 0
+    d = data.matrix.n_features
+    if standardize:
+        mean, scale = standardization(data, centre=fit_intercept, num_threads=num_threads)
+        centre: Float = mean
+    else:
+        scale, centre = np.ones(d), sample_mean(data) if centred else np.zeros(d)
+    return LinearProblem(data, regularizer, fit_intercept, centre, scale, num_threads, deadline)
+
+
+def sample_mean(data: Data, rows: int = 2000) -> Float:
+    """Return the weighted mean of a sample of rows: any centre serves, one near the mean serves best."""
+    n = data.matrix.n_samples
+    index = np.arange(n) if n <= rows else np.sort(np.random.default_rng(1).choice(n, rows, replace=False))
+    problem = LinearProblem(
+        data, Regularizer(0.0, 0.0, 0.0), False, np.zeros(data.matrix.n_features), np.ones(data.matrix.n_features), 1
+    )
+    weight = None if data.sample_weight is None else data.sample_weight[index]
+    if weight is not None and not weight.sum() > 0:
+        weight = None
+    if problem.is_sparse():
+        block = problem.sparse()[index]
+        total = np.asarray(block.sum(axis=0) if weight is None else block.T @ weight, dtype=np.float64).ravel()
+        return total / (len(index) if weight is None else weight.sum())
+    return np.average(data.matrix.core.arrays[0][index], axis=0, weights=weight).astype(np.float64)
+
+
+def automatic(problem: LinearProblem) -> str:
+    """Return the metric for the shape of a problem."""
+    if affordable_hessian(problem, NEWTON_WORK):
+        return "newton"
+    return "gram" if problem.n_features <= MOST_DENSE else "diagonal"
+
+
+def arithmetic(problem: LinearProblem) -> str:
+    """Return the dtype to begin in."""
+    data = problem.data
+    if data.matrix.dtype == np.float64:
+        return "float64"
+    entries = problem.n_features
+    if problem.is_sparse():
+        entries = int(len(data.matrix.core.arrays[0]) / problem.n_samples) + 1
+    return "float64" if problem.n_samples * entries * problem.n_outputs < SMALL_PASS else "float32"
+
+
+def finish(engine: Engine, start: float) -> SolveResult:
+    """Run and report."""
+    engine.start = start
+    best = engine.run()
+    problem = engine.problem
+    W, b = problem.raw(best.x)
+    return SolveResult(
+        W=W,
+        intercept=b if problem.fit_intercept else None,
+        loss=best.F,
+        gap=engine.gap if engine.certifiable else float("nan"),
+        converged=engine.done(),
+        gradient_norm=engine.gradient_norm,
+        n_iter=engine.n_iter,
+        n_passes=problem.n_passes,
+        method=engine.method,
+        history=tuple(engine.history),
+    )

@@ -12,7 +12,19 @@ from softmargin import _core
 
 from .descent import Descent
 from .dual import Certificate, Checked
-from .metric import Diagonal, Exact, Gram, Metric, mean_curvature, sampled_gram
+from .metric import (
+    Diagonal,
+    Exact,
+    Gram,
+    Metric,
+    curvatures,
+    gram_work,
+    hessian_work,
+    pass_work,
+    sample_size,
+    sampled_grams,
+    weighted_mean,
+)
 from .problem import Array, Float, LinearProblem, Stopped
 from .results import SolveRecord
 
@@ -20,9 +32,8 @@ from .results import SolveRecord
 MOST_UNKNOWNS = 2000
 FINISH_WORK = 1e9
 
-# The curvature of the loss is looked at after these steps, and the metric made anew if it changed by more than a factor.
-LOOKS = (1, 3, 6, 12, 24, 48, 96, 192, 384, 768)
-CHANGE = 1.5
+# What a diagonal metric costs, in passes.
+DIAGONAL_PASSES = 4.0
 
 # A loss that is not smooth: the first width of the smoothing relative to the dual variables' range, and its fall.
 WIDTH = 1.0
@@ -47,9 +58,9 @@ class Engine:
     """
 
     def __init__(
-        self, problem: LinearProblem, x: Float, method: str, limits: Limits, dtype: str, gram: Array | None = None
+        self, problem: LinearProblem, x: Float, method: str, limits: Limits, dtype: str, grams: list[Array] | None = None
     ) -> None:
-        self.problem, self.method, self.limits, self.dtype, self.gram = problem, method, limits, dtype, gram
+        self.problem, self.method, self.limits, self.dtype, self.grams = problem, method, limits, dtype, grams
         self.certificate = Certificate(problem)
         self.history: list[SolveRecord] = []
         self.n_iter = 0
@@ -99,9 +110,7 @@ class Engine:
         descent = Descent(self.problem, self.x, self.dtype)
         self.first_norm = float(np.linalg.norm(self._at_zero(descent)))
         metric = self._metric(descent)
-        looks = iter(LOOKS)
-        look = next(looks)
-        steps, in_round = 0, 0
+        in_round = 0
         while self.n_iter < self.limits.max_iter:
             self.x = descent.x
             self._note(descent)
@@ -109,7 +118,6 @@ class Engine:
                 break
             moved = descent.step(metric)
             self.n_iter += 1
-            steps += 1
             in_round += 1
             if not moved:
                 if not self._stuck(descent, smooth):
@@ -121,12 +129,10 @@ class Engine:
                     break
                 self._next_round(descent)
                 metric, in_round = self._metric(descent), 0
-            elif self.method == "newton":
-                descent.memory.clear()
+            elif self.problem.n_passes - self.last_metric >= self._cost():
+                if self.method == "newton":
+                    descent.memory.clear()
                 metric = self._metric(descent)
-            elif steps >= look:
-                look = next(looks, 10**9)
-                metric = self._refreshed(metric, descent)
         self.x = descent.x
         if not self.done():
             self._check(self.x)
@@ -160,7 +166,8 @@ class Engine:
             return False
         l2 = self.problem.regularizer.l2
         if l2 > 0:
-            return self._estimate(descent) <= self.limits.tol
+            # The estimate in float32 is of gradients that are rounded.
+            return self._estimate(descent) <= self.limits.tol * (0.6 if descent.dtype == "float32" else 1.0)
         passes = self.problem.n_passes
         falling = getattr(descent, "decrease", np.inf) > 0.3 * self.limits.tol * abs(descent.F)
         return not falling and passes - self.last_check >= BETWEEN_LOOKS * self.last_check
@@ -206,34 +213,48 @@ class Engine:
     # -- metrics -----------------------------------------------------------------------------------------------------------
 
     def _metric(self, descent: Descent) -> Metric:
+        """Make the metric anew at the current point."""
         problem = self.problem
+        self.last_metric = problem.n_passes
         if self.method == "newton":
             return Exact(problem, descent.S.astype(np.float64))
-        h, rows = mean_curvature(problem, descent.S)
-        h = self._at_least(h)
         if self.method == "diagonal":
-            return Diagonal(problem, h, mean_squares(problem, rows if h > 0 else None))
-        if self.gram is None or self.smoothing is not None or problem.n_outputs == 1:
-            self.gram = sampled_gram(problem, rows if np.ptp(rows) > 0 else None)
-        return Gram(problem, h, self.gram)
+            rows = curvatures(problem, descent.S)
+            return Diagonal(problem, self._at_least(weighted_mean(problem, rows)), mean_squares(problem, rows.mean(axis=1)))
+        k, m = problem.n_outputs, sample_size(problem)
+        spent = problem.n_passes * pass_work(problem)
+        if problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= spent:
+            descent.memory.clear()
+            return Exact(problem, descent.S.astype(np.float64))
+        separate = k > 1 and gram_work(problem, m, k) <= spent
+        rows = curvatures(problem, descent.S, exactly=separate)
+        h = self._at_least(weighted_mean(problem, rows))
+        if separate:
+            return Gram(problem, h, sampled_grams(problem, rows, m))
+        if self.grams is None or gram_work(problem, m, 1) <= spent:
+            weights = rows.mean(axis=1, keepdims=True)
+            self.grams = sampled_grams(problem, weights if np.ptp(weights) > 0 else None, m)
+        return Gram(problem, h, self.grams)
 
-    def _at_least(self, h: float) -> float:
-        """A curvature that a metric can be made of."""
+    def _cost(self) -> float:
+        """What a new metric costs, in passes."""
+        problem = self.problem
+        if self.method == "newton":
+            return 0.0
+        if self.method == "diagonal":
+            return DIAGONAL_PASSES
+        m, work = sample_size(problem), pass_work(problem)
+        costs = [gram_work(problem, m, 1) / work, gram_work(problem, m, problem.n_outputs) / work]
+        if problem.size <= MOST_UNKNOWNS:
+            costs.append(hessian_work(problem) / work)
+        return max([cost for cost in costs if cost <= problem.n_passes], default=costs[0])
+
+    def _at_least(self, h: Float) -> Float:
+        """Curvatures that a metric can be made of."""
         bound = _core.curvature(self.problem.data.loss, self.problem.n_outputs)
         if self.smoothing is not None:
             bound = 2.0 / self.smoothing[1]
-        return max(h, 1e-6 * (bound or 1.0))
-
-    def _refreshed(self, metric: Metric, descent: Descent) -> Metric:
-        """The metric, or a new one where the curvature has changed much since it was made."""
-        h, rows = mean_curvature(self.problem, descent.S)
-        h = self._at_least(h)
-        if self.method == "diagonal":
-            return Diagonal(self.problem, h, mean_squares(self.problem, rows))
-        assert isinstance(metric, Gram)
-        if not 1 / CHANGE < h / metric.h < CHANGE:
-            return self._metric(descent)
-        return metric
+        return np.maximum(h, 1e-6 * (bound or 1.0))
 
     def _finish(self, descent: Descent) -> None:
         """Newton's steps to rounding, where the unknowns are few."""
@@ -289,9 +310,7 @@ def mean_squares(problem: LinearProblem, rows: Float | None) -> Float:
 
 def affordable_hessian(problem: LinearProblem, work: float) -> bool:
     """Return whether the Hessian has few enough unknowns, and takes no more than `work` multiply-adds."""
-    k, d = problem.n_outputs, problem.n_features + 1
-    pairs = k * (k + 1) / 2 if problem.data.kind == "classes" else k
-    return k * d <= MOST_UNKNOWNS and pairs * problem.n_samples * d * d + (k * d) ** 3 / 3 <= work
+    return problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= work
 
 
 Callback = Callable[[SolveRecord], object]

@@ -148,6 +148,11 @@ class LinearProblem:
         arrays = self.data.matrix.core.arrays
         return scipy.sparse.csr_array(arrays, shape=(self.n_samples, self.n_features), copy=False)
 
+    @property
+    def n_entries(self) -> int:
+        """Numbers that a pass reads."""
+        return len(self.data.matrix.core.arrays[0]) if self.is_sparse() else self.n_samples * self.n_features
+
     def is_sparse(self) -> bool:
         """Return whether X is CSR."""
         return self.data.matrix.layout == "csr"

@@ -7,6 +7,8 @@ Log-Linear Models, ICML 2007; Gafni and Bertsekas, Two-Metric Projection Methods
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -133,11 +135,19 @@ class Descent:
                 t *= 0.5 if t > 0.1 else 0.1
         return False
 
-    def _directions(self, pseudo: Float, metric: Metric, free: npt.NDArray[np.bool_]) -> list[Float]:
-        found = [self.memory.direction(pseudo, metric, free)]
+    def _directions(self, pseudo: Float, metric: Metric, free: npt.NDArray[np.bool_]) -> Iterator[Float]:
+        """Yield steps to try, the best first; the last one goes downhill in every unknown, so that its projection does too."""
         if self.memory.s:
-            found.append(-metric.solve(np.where(free, pseudo, 0.0), free))
-        return found
+            yield self.memory.direction(pseudo, metric, free)
+        step = -metric.solve(np.where(free, pseudo, 0.0), free)
+        yield step.copy()
+        # Without the unknowns that the step would take across 0: projected, they spoil it for the others.
+        n = self.problem.n_weights
+        staying = free.copy()
+        staying[:n] &= self.x[:n] * (self.x[:n] + step[:n]) >= 0
+        yield -metric.solve(np.where(staying, pseudo, 0.0), staying)
+        downhill = float(pseudo @ step)
+        yield pseudo * (downhill / float(pseudo @ pseudo))
 
     def _accept(self, x: Float, F: float, g: Float) -> bool:
         self.memory.add(x - self.x, g - self.g)

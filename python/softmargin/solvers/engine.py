@@ -28,9 +28,15 @@ from .problem import Array, Float, LinearProblem, Stopped
 from .results import SolveRecord
 from .smoothing import Rounds
 
-# The Hessian is used for every step where it has at most this many unknowns and takes at most this many multiply-adds.
+# Few unknowns: the Hessian can be a metric, and the solution is carried on towards rounding.
 MOST_UNKNOWNS = 2000
-FINISH_WORK = 1e9
+
+# What that takes beyond the passes that reached the tolerance, and where rounding begins.
+FINISH_PASSES = 10
+ROUNDING = 1e-15
+
+# Passes between two metrics, in proportion to all passes: near the optimum the curvature has settled.
+BETWEEN_METRICS = 0.3
 
 # What a diagonal metric costs, in passes.
 DIAGONAL_PASSES = 4.0
@@ -43,10 +49,11 @@ BETWEEN_LOOKS = 0.25
 
 
 class Limits(NamedTuple):
-    """When to stop."""
+    """When to stop: at a relative gap of `tol`, or of half of what F still is below `above`, after `max_iter` steps at most."""
 
     tol: float
     max_iter: int
+    above: float = -np.inf
 
 
 class Engine:
@@ -59,6 +66,7 @@ class Engine:
         self, problem: LinearProblem, x: Float, method: str, limits: Limits, dtype: str, grams: list[Array] | None = None
     ) -> None:
         self.problem, self.method, self.limits, self.dtype, self.grams = problem, method, limits, dtype, grams
+        self.first_grams = grams  # of the first metric: what a similar problem can begin with
         self.certificate = Certificate(problem)
         self.history: list[SolveRecord] = []
         self.n_iter = 0
@@ -98,7 +106,11 @@ class Engine:
         """Whether the tolerance is reached."""
         if not self.certifiable:
             return self.gradient_norm <= self.limits.tol
-        return self.gap <= self.limits.tol
+        return self.best is not None and self.gap <= self._tolerance(self.best.F)
+
+    def _tolerance(self, F: float) -> float:
+        """The relative gap to reach, where the best F is `F`."""
+        return max(self.limits.tol, 0.5 * (self.limits.above - F) / max(abs(F), float(np.finfo(np.float64).tiny)))
 
     # -- the steps ---------------------------------------------------------------------------------------------------------
 
@@ -125,15 +137,13 @@ class Engine:
                 if not self._unstuck(descent):
                     break
                 metric = self._metric(descent)
-            elif self.problem.n_passes - self.last_metric >= self._cost():
-                if self.method == "newton":
-                    descent.memory.clear()
-                metric = self._metric(descent)
+            else:
+                metric = self._renewed(metric, descent)
         self.x = descent.x
         if not self.done():
             self._check(self.x)
         elif self.rounds is None:
-            self._finish(descent)
+            self._finish(descent, metric)
 
     def _note(self, descent: Descent) -> None:
         self.gradient_norm = self._norm(descent) / (self.first_norm or 1.0)
@@ -158,14 +168,15 @@ class Engine:
     def _worth_a_check(self, descent: Descent) -> bool:
         if not self.certifiable:
             return self.gradient_norm <= self.limits.tol
+        tol = self._tolerance(descent.F)
         if self.rounds is not None:
-            return self.rounds.over(self._estimate(descent), self._norm(descent), self.limits.tol)
+            return self.rounds.over(self._estimate(descent), self._norm(descent), tol)
         l2 = self.problem.regularizer.l2
         if l2 > 0:
             # The estimate in float32 is of gradients that are rounded.
-            return self._estimate(descent) <= self.limits.tol * (0.6 if descent.dtype == "float32" else 1.0)
+            return self._estimate(descent) <= tol * (0.6 if descent.dtype == "float32" else 1.0)
         passes = self.problem.n_passes
-        falling = getattr(descent, "decrease", np.inf) > 0.3 * self.limits.tol * abs(descent.F)
+        falling = getattr(descent, "decrease", np.inf) > 0.3 * tol * abs(descent.F)
         return not falling and passes - self.last_check >= BETWEEN_LOOKS * self.last_check
 
     def _checked(self, descent: Descent) -> bool:
@@ -173,7 +184,7 @@ class Engine:
         self._check(descent.x)
         if self.done():
             return True
-        if descent.dtype == "float32" and self.rounds is None and self._estimate(descent) <= self.limits.tol:
+        if descent.dtype == "float32" and self.rounds is None and self._estimate(descent) <= self._tolerance(descent.F):
             descent.use("float64")
         return False
 
@@ -240,13 +251,23 @@ class Engine:
         if self.grams is None or gram_work(problem, m, 1) <= spent:
             weights = rows.mean(axis=1, keepdims=True)
             self.grams = sampled_grams(problem, weights if np.ptp(weights) > 0 else None, m)
+            self.first_grams = self.first_grams or self.grams
         return Gram(problem, h, self.grams)
+
+    def _renewed(self, metric: Metric, descent: Descent) -> Metric:
+        """A new metric, as soon as the passes since the last one have cost as much, and are a share of all."""
+        cost = self._cost()
+        if self.problem.n_passes - self.last_metric < max(cost, BETWEEN_METRICS * self.problem.n_passes) and cost >= 0:
+            return metric
+        if self.method == "newton":
+            descent.memory.clear()
+        return self._metric(descent)
 
     def _cost(self) -> float:
         """What a new metric costs, in passes."""
         problem = self.problem
         if self.method == "newton":
-            return 0.0
+            return -np.inf
         if self.method == "diagonal":
             return DIAGONAL_PASSES
         m, work = sample_size(problem), pass_work(problem)
@@ -262,19 +283,20 @@ class Engine:
             bound = 2.0 / self.rounds.width
         return np.maximum(h, 1e-6 * (bound or 1.0))
 
-    def _finish(self, descent: Descent) -> None:
-        """Newton's steps to rounding, where the unknowns are few."""
+    def _finish(self, descent: Descent, metric: Metric) -> None:
+        """Go on towards rounding where the unknowns are few, for as many passes again as it took so far."""
         problem = self.problem
-        if not affordable_hessian(problem, FINISH_WORK):
+        if problem.size > MOST_UNKNOWNS or np.isfinite(self.limits.above):
             return
         if descent.dtype == "float32":
             descent.use("float64")
-        for _ in range(3):
-            before = descent.F
-            descent.memory.clear()
-            if not descent.step(Exact(problem, descent.S.astype(np.float64))) or not descent.F < before:
+        end = 2 * problem.n_passes + FINISH_PASSES
+        while problem.n_passes < end and self._estimate(descent) > ROUNDING and self._norm(descent) > 0:
+            if not descent.step(metric):
                 break
             self.n_iter += 1
+            metric = self._renewed(metric, descent)
+        self._note(descent)
         self._check(descent.x)
 
 

@@ -221,7 +221,7 @@ def solve_semidefinite(H: Float, g: Float) -> Float:
         if info == 0:
             return np.asarray(lapack.dpotrs(factor, g / root, lower=1)[0] / root)
         jitter *= 10
-    return g / root**2
+    return np.asarray(g / root**2)
 
 
 def hessian(problem: LinearProblem, S: Float) -> Float:

@@ -44,7 +44,7 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
     slots.push_back({0, G.data() + (gradient ? s * size : 0), db.data() + s * k});
   }
   threads = static_cast<int>(minimum<int64_t>(threads, n_slots));
-  Workspace<T> workspace(problem.X, layout.width, k, threads);
+  Workspace<T> workspace(layout.width, k, threads);
   std::vector<Buffer<T>> parts, scores;
   for (int i = 0; i < threads; ++i) {
     parts.push_back(Buffer<T>::zeros(gradient && !wide ? size : 0));
@@ -170,7 +170,7 @@ bool all_scores(const Problem<T>& problem, const T* W, const T* b, T* S, int num
   const LayoutKernels<T>& layout = problem.layout();
   const int64_t n = problem.X.n_samples, k = problem.n_outputs;
   const int threads = threads_for(num_threads, problem.multiply_adds(n) / 2);
-  Workspace<T> workspace(problem.X, layout.width, k, threads);
+  Workspace<T> workspace(layout.width, k, threads);
   std::vector<Buffer<T>> tiles;
   for (int i = 0; i < threads; ++i) tiles.emplace_back(k * kTileRows);
   const int64_t n_tiles = (n + kTileRows - 1) / kTileRows;

@@ -54,8 +54,7 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
   std::atomic<bool> finite{true};
   in_regions(threads, left, poll, [&](Team& team, std::size_t s) {
     const auto rank = static_cast<std::size_t>(team.rank());
-    const bool staged = problem.derivatives == nullptr;  // by the scores
-    const Scratch<T> scratch = workspace.scratch(team.rank(), gradient ? kTileRows / 2 : kTileRows);
+    const Scratch<T> scratch = workspace.scratch(team.rank(), problem.derivatives ? 0 : gradient ? kTileRows / 2 : kTileRows);
     T* S = scores[rank].data();
     T* part = parts[rank].data();
     Slot<T>& slot = slots[s];
@@ -69,8 +68,8 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
         left[s].begin = left[s].end;
         return;
       }
-      if (gradient && wide) layout.gradient_wide(problem.X, tile, all, S, k, slot.G, scratch, staged);
-      if (gradient && !wide) layout.gradient(problem.X, tile, all, S, k, part, scratch, staged);
+      if (gradient && wide) layout.gradient_wide(problem.X, tile, all, S, k, slot.G, scratch, true);
+      if (gradient && !wide) layout.gradient(problem.X, tile, all, S, k, part, scratch, true);
     }
     if (gradient && !wide) problem.kernels().flush(part, slot.G, size);
   });

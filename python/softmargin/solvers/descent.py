@@ -137,7 +137,7 @@ class Descent:
 
     def _directions(self, pseudo: Float, metric: Metric, free: npt.NDArray[np.bool_]) -> Iterator[Float]:
         """Yield steps to try, the best first; the last one goes downhill in every unknown, so that its projection does too."""
-        if self.memory.s:
+        if self.memory:
             yield self.memory.direction(pseudo, metric, free)
         step = -metric.solve(np.where(free, pseudo, 0.0), free)
         yield step.copy()

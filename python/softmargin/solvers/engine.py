@@ -217,7 +217,7 @@ class Engine:
         if descent.dtype == "float32":
             descent.use("float64")
             return True
-        if descent.memory.s:
+        if descent.memory:
             descent.memory.clear()
             return True
         if self.rounds is None or self.fruitless == FRUITLESS:

@@ -39,8 +39,9 @@ def softmax_hessian(S: Float, V: Float, t: Float) -> Float:
     """(diag(p) - p p') V, times the mass of t."""
     e = np.exp(S - S.max(axis=1, keepdims=True))
     p = e / e.sum(axis=1, keepdims=True)
+    product: Float = p * V - p * (p * V).sum(axis=1, keepdims=True)
     mass: Float = t.sum(axis=1, keepdims=True)
-    return mass * (p * V - p * (p * V).sum(axis=1, keepdims=True))
+    return mass * product
 
 
 @loss("distributions", conjugate=softmax_conjugate, hessian=softmax_hessian)

@@ -80,6 +80,15 @@ class Certificate:
         self.best = max(self.best, self.dual(A))
         return Checked(x, value + problem.penalty(x), self.best)
 
+    def objective(self, x: Float) -> float:
+        """Return F at x, in float64: half a pass over X."""
+        problem = self.problem
+        S = problem.scores(x, "float64")
+        value, _, _ = _core.row_losses(
+            problem.core("float64"), S, np.zeros(problem.n_outputs), derivatives=False, num_threads=problem.num_threads
+        )
+        return value + problem.penalty(x)
+
     def dual(self, A: Float) -> float:
         """Return D at A (n_samples, n_outputs), which lies in the domain of the conjugate; A is overwritten."""
         problem = self.problem

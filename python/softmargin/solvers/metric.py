@@ -42,8 +42,11 @@ MOST_FLOAT64 = 512
 # flat. On digits with the squared hinge: 1648 steps with 0.05, 704 with 0.5.
 FLOOR = 0.5
 
-# Work of a pass beyond its arithmetic, in multiply-adds: 0.1 ms of Python and of vectors.
-OVERHEAD = 4e6
+# Work of a step beyond the arithmetic of its pass, in multiply-adds: some 0.5 ms of Python and of vectors.
+OVERHEAD = 2e7
+
+# What small matrices in float64 cost more than large ones in float32.
+SMALL_COST = 4
 
 
 def pass_work(problem: LinearProblem) -> float:
@@ -53,16 +56,16 @@ def pass_work(problem: LinearProblem) -> float:
 
 
 def gram_work(problem: LinearProblem, m: int, count: int) -> float:
-    """Return the multiply-adds of `count` Gram matrices over m rows and of their factors."""
+    """Return the multiply-adds of `count` Gram matrices over m rows, of their factors, and of scaling the rows."""
     d = problem.n_features
-    return count * (0.5 * m * d**2 + d**3 / 6)
+    return count * ((SMALL_COST if d <= MOST_FLOAT64 else 1) * (0.5 * m * d**2 + d**3 / 6) + 20 * m * d)
 
 
 def hessian_work(problem: LinearProblem) -> float:
-    """Return the multiply-adds of the Hessian and its factor, twice, as they are in float64."""
+    """Return the multiply-adds of the Hessian and its factor."""
     k, d = problem.n_outputs, problem.n_features + 1
     pairs = k * (k + 1) / 2 if problem.data.kind == "classes" else k
-    return 2 * (pairs * problem.n_samples * d**2 + (k * d) ** 3 / 6)
+    return SMALL_COST * (pairs * problem.n_samples * d * (d + 20) + (k * d) ** 3 / 6)
 
 
 class Metric(ABC):

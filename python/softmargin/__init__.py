@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from softmargin.gradcheck import GradientCheck, check_gradient, numerical_gradient
     from softmargin.objective import LossGrad, loss_and_grad
+    from softmargin.search import random_local_search, random_search
     from softmargin.solvers import (
         Certified,
         ConvergenceWarning,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         solve,
         solve_path,
     )
-    from softmargin.search import random_local_search, random_search
     from softmargin.training import EpochRecord, FitResult, fit
 
     # Generated from the compiled registry; mypy does not follow an import of such names through a cycle.

@@ -1,9 +1,9 @@
 """How the exact optimum is found and certified."""
 
-from .certify import Certified, certify
+from .certifying import Certified, certify
+from .exact import solve
 from .path import PathResult, solve_path
 from .results import ConvergenceWarning, SolveRecord, SolveResult
-from .solve import solve
 
 __all__ = [
     "Certified",

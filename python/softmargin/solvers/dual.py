@@ -121,7 +121,7 @@ class Certificate:
         shift = np.zeros(problem.n_outputs)
 
         def evaluate(at: Float) -> tuple[float, Float]:
-            value, _, r = _core.row_losses(core, S, at, derivatives=False, num_threads=problem.num_threads)
+            _, _, r = _core.row_losses(core, S, at, derivatives=False, num_threads=problem.num_threads)
             return float(np.abs(r).max()), r
 
         worst, r = evaluate(shift)
@@ -241,7 +241,8 @@ class Balance:
             shrink = 1.0 if self.each is None else 1.0 / (1.0 + np.abs(r) / self.each)
             A -= r
             A *= shrink
-            return (G - np.outer(r, self.mean())) * np.reshape(shrink, (-1, 1))
+            balanced: Float = (G - np.outer(r, self.mean())) * np.reshape(shrink, (-1, 1))
+            return balanced
         if kind == "signs":
             return self._signs(A, G, r)
         if self.total is not None:
@@ -279,7 +280,7 @@ class Balance:
         q *= mix / q.sum() if q.sum() > 0 else 0.0
         A *= 1 - mix
         A += targets.sum(axis=1, keepdims=True) * q - mix * targets
-        return (1 - mix) * G + np.outer(q, self.mean()) - mix * self.sums()[0]
+        return np.asarray((1 - mix) * G + np.outer(q, self.mean()) - mix * self.sums()[0])
 
     def _flows(self, A: Float, G: Float, r: Float) -> Float:
         """Let class c pay (r_c - r_j) / k to j where that is positive."""

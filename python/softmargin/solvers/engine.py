@@ -63,7 +63,13 @@ class Engine:
     """
 
     def __init__(
-        self, problem: LinearProblem, x: Float, method: str, limits: Limits, dtype: str, grams: list[Array] | None = None
+        self,
+        problem: LinearProblem,
+        x: Float,
+        method: str,
+        limits: Limits,
+        dtype: str,
+        grams: list[Array] | None = None,
     ) -> None:
         self.problem, self.method, self.limits, self.dtype, self.grams = problem, method, limits, dtype, grams
         self.first_grams = grams  # of the first metric: what a similar problem can begin with
@@ -158,8 +164,8 @@ class Engine:
         l1, l2, _ = self.problem.regularizer
         if l2 == 0:
             return np.inf
-        V, c = self.problem.split(descent.x)
-        g, g_c = self.problem.split(descent.g)
+        V, _ = self.problem.split(descent.x)
+        g, _ = self.problem.split(descent.g)
         G = g - l2 * V
         excess = np.maximum(np.abs(G) - l1, 0.0)
         gap = l1 * np.abs(V).sum() + 0.5 * l2 * (V**2).sum() + (excess**2).sum() / (2 * l2) + (G * V).sum()
@@ -195,7 +201,10 @@ class Engine:
         self.last_check = self.problem.n_passes
         self.history.append(
             SolveRecord(
-                self.problem.n_passes, time.perf_counter() - self.start, self.best.F, self.gap if self.certifiable else None
+                self.problem.n_passes,
+                time.perf_counter() - self.start,
+                self.best.F,
+                self.gap if self.certifiable else None,
             )
         )
 
@@ -237,7 +246,9 @@ class Engine:
             return Exact(problem, descent.S.astype(np.float64))
         if self.method == "diagonal":
             rows = curvatures(problem, descent.S)
-            return Diagonal(problem, self._at_least(weighted_mean(problem, rows)), mean_squares(problem, rows.mean(axis=1)))
+            return Diagonal(
+                problem, self._at_least(weighted_mean(problem, rows)), mean_squares(problem, rows.mean(axis=1))
+            )
         k, m = problem.n_outputs, sample_size(problem)
         spent = problem.n_passes * pass_work(problem)
         if problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= spent:
@@ -312,4 +323,3 @@ def mean_squares(problem: LinearProblem, rows: Float | None) -> Float:
 def affordable_hessian(problem: LinearProblem, work: float) -> bool:
     """Return whether the Hessian has few enough unknowns, and takes no more than `work` multiply-adds."""
     return problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= work
-

@@ -59,7 +59,9 @@ class Memory:
             q[~free] = 0.0
             pairs = [(np.where(free, s, 0.0), np.where(free, y, 0.0), 0.0) for s, y, _ in pairs]
             pairs = [(s, y, float(s @ y)) for s, y, _ in pairs]
-            pairs = [(s, y, sy) for s, y, sy in pairs if sy > FLAT * float(np.linalg.norm(s)) * float(np.linalg.norm(y))]
+            pairs = [
+                (s, y, sy) for s, y, sy in pairs if sy > FLAT * float(np.linalg.norm(s)) * float(np.linalg.norm(y))
+            ]
         coefficients = []
         for s, y, sy in reversed(pairs):
             a = float(s @ q) / sy

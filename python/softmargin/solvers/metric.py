@@ -15,7 +15,6 @@ Udell, PROMISE: Preconditioned Stochastic Optimization Methods by Incorporating 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +116,7 @@ class Diagonal(Metric):
         intercept = 1.0 / (h + problem.regularizer.intercept) if problem.fit_intercept else np.zeros_like(h)
         self.h, self.inverse = h, problem.join(inverse, intercept)
 
-    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:  # noqa: D102
+    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         return self.inverse * g if free is None else np.where(free, self.inverse * g, 0.0)
 
 
@@ -158,7 +157,7 @@ class Gram(Metric):
             jitter *= 10
         raise FloatingPointError("X: expected a Gram matrix that is positive definite up to rounding")
 
-    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:  # noqa: D102
+    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         problem = self.problem
         V, c = problem.split(g)
         largest = float(np.abs(V).max(initial=0.0)) or 1.0  # float32 has no room for the smallest gradients
@@ -167,7 +166,7 @@ class Gram(Metric):
             inner = _substitute(self.factors[0], V.T).T
         else:
             inner = np.zeros_like(V)
-            mask = np.ones(V.shape, dtype=bool) if free is None else problem.split(free)[0]
+            mask = np.ones(V.shape, dtype=bool) if free is None else free[: problem.n_weights].reshape(V.shape)
             for output, own in enumerate(mask):
                 if own.any():
                     inner[output, own] = _substitute(self._restricted(output, own), V[output, own][:, None])[:, 0]
@@ -199,7 +198,7 @@ class Exact(Metric):
     def __init__(self, problem: LinearProblem, S: Float) -> None:
         self.problem, self.matrix = problem, hessian(problem, S)
 
-    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:  # noqa: D102
+    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         free = np.ones(len(g), dtype=bool) if free is None else free.copy()
         if not self.problem.fit_intercept:
             free[self.problem.n_weights :] = False
@@ -220,7 +219,7 @@ def solve_semidefinite(H: Float, g: Float) -> Float:
         shifted[np.diag_indices(len(g))] += jitter
         factor, info = lapack.dpotrf(shifted, lower=1, overwrite_a=1)
         if info == 0:
-            return np.asarray(lapack.dpotrs(factor, g / root, lower=1)[0]) / root
+            return np.asarray(lapack.dpotrs(factor, g / root, lower=1)[0] / root)
         jitter *= 10
     return g / root**2
 
@@ -258,7 +257,7 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
     full[diagonal] += np.where(
         np.arange(len(full)) < problem.n_weights, problem.regularizer.l2, problem.regularizer.intercept
     )
-    return full
+    return np.asarray(full)
 
 
 def sample_size(problem: LinearProblem) -> int:

@@ -25,9 +25,9 @@ from softmargin.objective import read_data
 from softmargin.penalties import Penalty
 
 from .engine import Engine, Limits
+from .exact import DEFAULT_PENALTY, METHODS, arithmetic, automatic, finish, prepare
 from .problem import Array
 from .results import SolveResult, warn_if_not_converged
-from .solve import DEFAULT_PENALTY, METHODS, arithmetic, automatic, finish, prepare
 
 Mask = npt.NDArray[np.bool_]
 
@@ -138,7 +138,7 @@ margin, delta
     matrix = read_matrix(X)
     n = matrix.n_samples
     strengths = _alphas(alphas)
-    if not isinstance(penalty, Penalty) or not hasattr(penalty, "alpha"):
+    if not hasattr(penalty, "alpha"):
         raise TypeError(f"penalty: expected a penalty with an alpha, got {describe(penalty)}")
     weights = as_sample_weight(sample_weight, n)
     base = np.ones(n) if weights is None else weights
@@ -167,7 +167,7 @@ margin, delta
         for i in order:
             problem = prepare(
                 data,
-                dataclasses.replace(penalty, alpha=float(strengths[i])),  # type: ignore[call-arg]
+                with_alpha(penalty, float(strengths[i])),
                 fit_intercept=as_bool("fit_intercept", fit_intercept),
                 standardize=as_bool("standardize", standardize),
                 intercept_penalty=as_number("intercept_penalty", intercept_penalty),
@@ -206,6 +206,12 @@ margin, delta
     return PathResult(strengths, results, val_loss if tests else None, n_passes)
 
 
+def with_alpha(penalty: Any, alpha: float) -> Penalty:
+    """Return the penalty with another strength."""
+    changed: Penalty = dataclasses.replace(penalty, alpha=alpha)
+    return changed
+
+
 def _alphas(alphas: npt.ArrayLike) -> npt.NDArray[np.float64]:
     values = np.asarray(alphas, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0:
@@ -219,7 +225,7 @@ def _folds(folds: Any, n: int) -> Sequence[tuple[Mask, Mask]]:
     if isinstance(folds, int | np.integer):
         count = as_integer("folds", folds, 2)
         return _numbered(np.arange(n) % count)
-    if isinstance(folds, np.ndarray) or (isinstance(folds, Sequence) and folds and np.ndim(folds[0]) == 0):
+    if isinstance(folds, np.ndarray) or (isinstance(folds, Sequence) and len(folds) > 0 and np.ndim(folds[0]) == 0):
         numbers = np.asarray(folds)
         if numbers.shape != (n,):
             raise ValueError(f"folds: expected shape ({n},), a fold number for each sample, got {numbers.shape}")
@@ -249,4 +255,3 @@ def _numbered(numbers: npt.NDArray[Any]) -> Sequence[tuple[Mask, Mask]]:
 
 
 __all__ = ["PathResult", "solve_path"]
-

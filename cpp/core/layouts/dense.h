@@ -119,17 +119,19 @@ struct Dense {
     }
   }
 
+  static double as_double(E x) {
+    if constexpr (same<E, Half>) {
+      return static_cast<double>(widen(x));
+    } else {
+      return static_cast<double>(x);
+    }
+  }
+
   // f(j, value as double) for the entries of row i among the features.
   template <class F>
   static void each(const MatrixView& X, int64_t i, Features features, double*, F&& f) {
     const E* x = row(X, i);
-    for (int64_t j = features.begin; j < features.end; ++j) {
-      if constexpr (same<E, Half>) {
-        f(j, static_cast<double>(widen(x[j])));
-      } else {
-        f(j, static_cast<double>(x[j]));
-      }
-    }
+    for (int64_t j = features.begin; j < features.end; ++j) f(j, as_double(x[j]));
   }
 
   template <class F>

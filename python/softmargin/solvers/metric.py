@@ -74,6 +74,10 @@ class Metric(ABC):
     def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         """Return the inverse of M times g (size,), within the free unknowns and 0 for the others."""
 
+    @abstractmethod
+    def multiply(self, p: Float) -> Float:
+        """Return M p (size,)."""
+
 
 def second_derivatives(problem: LinearProblem, S: Array, V: Float) -> Array:
     """Return the Hessian of each row's loss at the scores S times V, both (n_samples, n_outputs), in S's dtype."""
@@ -118,6 +122,9 @@ class Diagonal(Metric):
 
     def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         return self.inverse * g if free is None else np.where(free, self.inverse * g, 0.0)
+
+    def multiply(self, p: Float) -> Float:
+        return np.divide(p, self.inverse, out=np.zeros_like(p), where=self.inverse > 0)
 
 
 class Gram(Metric):
@@ -179,6 +186,17 @@ class Gram(Metric):
         intercept = c / (self.h + problem.regularizer.intercept) if problem.fit_intercept else np.zeros_like(c)
         return problem.join(inner, intercept)
 
+    def multiply(self, p: Float) -> Float:
+        problem = self.problem
+        V, c = problem.split(p)
+        symv = blas.ssymv if self.grams[0].dtype == np.float32 else blas.dsymv
+        inner = np.array([symv(1.0, gram, v, lower=1) for gram, v in zip(self._each_gram(), V, strict=True)])
+        inner = self.factored_h[:, None] * inner + problem.regularizer.l2 * V
+        return problem.join(inner, (self.h + problem.regularizer.intercept) * c)
+
+    def _each_gram(self) -> list[Array]:
+        return self.grams if len(self.grams) > 1 else self.grams * self.problem.n_outputs
+
     def _restricted(self, output: int, own: npt.NDArray[np.bool_]) -> Array:
         """The factor of the rows and columns that are free; those of the last sets are kept."""
         place = output if len(self.grams) > 1 else 0
@@ -216,6 +234,9 @@ class Exact(Metric):
         step = np.zeros_like(g)
         step[free] = solve_semidefinite(H, g[free])
         return step
+
+    def multiply(self, p: Float) -> Float:
+        return np.asarray(self.matrix @ p)
 
 
 def solve_semidefinite(H: Float, g: Float) -> Float:

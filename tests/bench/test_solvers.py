@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -49,22 +50,28 @@ def distance(measured, W, b, best):
     return (measured.objective(W, b) - best) / best
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS.keys())
-def test_agrees(peer, name):
-    if peer.version() is None:
-        pytest.skip(f"{peer.distribution} is not installed: pip install 'softmargin[bench]'")
-    if not peer.solves(problem(name)) or (peer.name, name) in EXCEPTED:
-        pytest.skip(f"{peer.name} is not for {name}")
-    measured = problem(name).augmented() if peer.augmented_intercept else problem(name)
-    best = optimum(name, peer.augmented_intercept)[0]
+def least_distance(peer, given, measured, best):
+    """Return the competitor's smallest distance, with as much time as it needs to agree; the first budget also pays for imports."""
+    least = np.inf
     for budget in BUDGETS:
-        points = peer.trajectory(problem(name), budget, THREADS)
+        points = peer.trajectory(given, budget, THREADS)
         least = (measured.objectives([(point.W, point.b) for point in points]).min() - best) / best
-        assert least >= -1e-9, "below the optimum"
         if least <= AGREED:
             break
-    assert least <= AGREED
+    return least
+
+
+@pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS.keys())
+def test_agrees(peer):
+    if peer.version() is None:
+        pytest.skip(f"{peer.distribution} is not installed: pip install 'softmargin[bench]'")
+    names = [name for name in NAMES if peer.solves(problem(name)) and (peer.name, name) not in EXCEPTED]
+    if not names:
+        pytest.skip(f"{peer.name} is there, but solves none of the problems yet")
+    for name in names:
+        measured = problem(name).augmented() if peer.augmented_intercept else problem(name)
+        least = least_distance(peer, problem(name), measured, optimum(name, peer.augmented_intercept)[0])
+        assert -1e-9 <= least <= AGREED, name
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,9 +97,7 @@ def test_agreement_would_notice_a_penalised_intercept():
         if peer.version() is not None and peer.solves(plain):
             measured = plain.augmented() if peer.augmented_intercept else plain
             best = minimise(measured)[0]
-            assert min(distance(measured, p.W, p.b, best) for p in peer.trajectory(plain, 1.0, THREADS)) <= AGREED, (
-                peer.name
-            )
+            assert -1e-9 <= least_distance(peer, plain, measured, best) <= AGREED, peer.name
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -112,6 +117,24 @@ def test_objective_is_the_definition(name):
     assert p.objective(W, b) == pytest.approx(expected, rel=1e-12)
     raw = W / scale  # the same model in the units of X
     np.testing.assert_allclose(p.to_peer_units(raw, b - raw @ mean)[0], np.where(np.isinf(scale), 0, W), rtol=1e-12)
+
+
+def test_ours_is_measured_in_the_units_of_the_others(monkeypatch):
+    """A stand-in for sm.solve that knows the optimum in the units of X itself, uint8."""
+    import softmargin as sm
+
+    p = problem("cifar10")
+    best, W, b = optimum("cifar10", False)
+    mean, scale = p.statistics
+
+    def solve(X, y, *, loss, penalty, standardize, tol, num_threads):
+        assert (X is p.X, loss, penalty.alpha, standardize) == (True, "softmax", p.alpha, True)
+        return SimpleNamespace(W=W / scale, intercept=b - W / scale @ mean, gap=tol * best)
+
+    monkeypatch.setattr(sm, "solve", solve, raising=False)
+    points = PEERS["softmargin"].trajectory(p, 1.0, THREADS)
+    assert [point.gap / best for point in points] == pytest.approx([1e-2, 1e-4, 1e-6])
+    assert all(abs(distance(p, point.W, point.b, best)) <= 1e-12 for point in points)
 
 
 def test_seconds_to():

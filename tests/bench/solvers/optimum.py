@@ -7,6 +7,7 @@ It shares no code with anything that is measured, and ends with a bound: with b 
 import time
 
 import numpy as np
+import scipy.sparse
 
 from .losses import LOSSES
 
@@ -20,12 +21,13 @@ class Newton:
     def __init__(self, problem):
         self.problem = problem
         self.n, self.d = problem.X.shape
-        whole = problem.X.data.nbytes if hasattr(problem.X, "indptr") else 8 * problem.X.size
+        whole = problem.X.data.nbytes if scipy.sparse.issparse(problem.X) else 8 * problem.X.size
         self.cached = list(problem.blocks()) if whole <= CACHED else None
         self.penalty = np.full(self.d + 1, problem.alpha)
         self.penalty[-1] *= problem.intercept_penalty
-        squares = sum(np.asarray(abs(X).power(2).sum(axis=0) if hasattr(X, "power") else np.square(X).sum(axis=0)).ravel()
-                      for _, X in self.blocks())  # fmt: skip
+        squares = sum(
+            np.ravel((X.multiply(X) if scipy.sparse.issparse(X) else X * X).sum(axis=0)) for _, X in self.blocks()
+        )
         # 1/4 is the largest slope of the logistic function; a constant near the typical curvature is all that is needed.
         self.preconditioner = 0.25 * np.append(squares / self.n, 1.0) + self.penalty
         self.curvatures = []

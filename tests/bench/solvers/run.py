@@ -44,6 +44,12 @@ def parse():
         "--optimum-budget", type=float, default=300.0, help="seconds of the search for F* (default: 300)"
     )
     parser.add_argument("--threads", type=int, default=2, help="of BLAS, OpenMP and PyTorch (default: 2)")
+    parser.add_argument(
+        "--quiet", type=float, default=0.0, help="seconds to wait at most until the machine is idle (default: 0)"
+    )
+    parser.add_argument(
+        "--disturbed", action="store_true", help="only what is missing, or was measured on a busy machine"
+    )
     parser.add_argument("--scale", choices=["full", "check"], default="full")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -64,6 +70,17 @@ def busy():
         return np.zeros(2)
     user, nice, system, _, _, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
     return np.array([(user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK"), time.process_time()])
+
+
+def wait_for_quiet(seconds):
+    """Return once others keep less than report.DISTURBED cores busy for 2 s, or after `seconds`."""
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        before = busy()
+        time.sleep(2)
+        everybody, own = busy() - before
+        if everybody - own < 2 * report.DISTURBED:
+            return
 
 
 def work(options):
@@ -88,7 +105,10 @@ def work(options):
             "version": peer.version(),
             "intercept": "augmented" if peer.augmented_intercept else "plain",
             "interpolate": peer.runs,
-            "points": [{"seconds": p.seconds, "F": float(f), "gap": p.gap} for p, f in zip(points, F, strict=True)],
+            "points": [
+                {"seconds": p.seconds, "cpu": p.cpu, "F": float(f), "gap": p.gap}
+                for p, f in zip(points, F, strict=True)
+            ],
             "others": round(
                 max(0.0, everybody - own) / (time.perf_counter() - started), 3
             ),  # cores that others kept busy
@@ -155,6 +175,9 @@ def run(options, name):
     for peer in (PEERS[peer] for peer in options.peer):
         if peer.version() is None or not peer.solves(problem):
             continue
+        if options.disturbed and results["peers"].get(peer.name, {}).get("others", np.inf) <= report.DISTURBED:
+            continue
+        wait_for_quiet(options.quiet)
         started = time.perf_counter()
         result = call_worker(options, name, peer.name) | {"budget": options.budget}
         results["peers"][peer.name] = better(results["peers"].get(peer.name, {}), result)

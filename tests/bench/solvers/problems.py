@@ -158,9 +158,10 @@ def digits(data, check):
 
     X, y = (array[: 300 if check else None] for array in load_digits(return_X_y=True))
     X = (X / 16).astype(np.float32)
+    alpha = 1e-2 if check else 1e-4
     return {
-        "digits": Problem("digits", X, y, "softmax", 1e-4, 10),
-        "digits-weston_watkins": Problem("digits-weston_watkins", X, y, "squared_hinge", 1e-4, 10),
+        "digits": Problem("digits", X, y, "softmax", alpha, 10),
+        "digits-weston_watkins": Problem("digits-weston_watkins", X, y, "squared_hinge", alpha, 10),
     }
 
 

@@ -4,6 +4,8 @@ Dense X is multiplied as it is; of CSR the transpose is built once, inside the t
 product more, which spares it the graph of the sparse product.
 """
 
+import warnings
+
 import numpy as np
 import scipy.sparse
 
@@ -24,7 +26,9 @@ def products(X):
         parts = [torch.from_numpy(part) for part in (X.indptr, X.indices, X.data)]
         return torch.sparse_csr_tensor(*parts, size=X.shape, check_invariants=False)
 
-    rows, columns = csr(X), csr(X.T.tocsr())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that CSR is in beta
+        rows, columns = csr(X), csr(X.T.tocsr())
     return lambda W: rows @ W.T, lambda D: (columns @ D).T.contiguous()
 
 

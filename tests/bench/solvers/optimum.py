@@ -11,8 +11,8 @@ import scipy.sparse
 
 from .losses import LOSSES
 
-CACHED = 4e9  # bytes of X in float64 that are kept; a larger X is converted block by block in every pass, half as fast
-MAX_CG = 500  # products with the Hessian for one step; 50 to 200 suffice with the preconditioner on all problems here
+CACHED = 4e9  # bytes of X in float64 that are kept; a larger X is converted block by block in every pass
+MAX_CG = 500  # products with the Hessian for one step; an inexact step is a descent direction all the same
 
 
 class Newton:

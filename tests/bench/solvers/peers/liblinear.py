@@ -1,8 +1,8 @@
 """Competitor: LIBLINEAR through scikit-learn, dual coordinate descent and primal trust-region Newton; C = 1 / (alpha n).
 
 It penalises the intercept (`augmented_intercept`): with intercept_scaling=1 that is the problem in which b is the coefficient of a
-column of ones, and it is measured against that optimum. A large intercept_scaling would come closer to the other problem, but slows
-the dual method down many times. One thread, float64: it converts X, as part of the time.
+column of ones, and it is measured against that optimum. A large intercept_scaling would come closer to the other problem at the
+price of its conditioning, and is left alone. One thread, float64: it converts X, as part of the time.
 """
 
 from sklearn.linear_model import LogisticRegression

@@ -11,7 +11,7 @@ import scipy.sparse
 
 from .peer import OutOfTimeError, Peer, Recorder
 
-HISTORY = 20  # pairs; 10 needed 10 to 30 % more passes
+HISTORY = 20  # pairs; PyTorch's default is 100
 
 
 def products(X):

@@ -7,6 +7,11 @@ DISTURBED = 0.1  # cores busy with something else, from which on the table says 
 FLOOR = 1e-12  # distances below are rounding errors of F; the picture ends here
 
 
+def proven(optimum):
+    """Return whether F* is known far more closely than the smallest of TARGETS."""
+    return optimum["bound"] is not None and optimum["bound"] <= 1e-2 * TARGETS[-1] * abs(optimum["F"])
+
+
 def distances(results, peer):
     """Return seconds (m,), (F - F*) / |F*| (m,) and certified relative gaps (m,) or NaN, in order of time."""
     optimum = results["optimum"][peer["intercept"]]["F"]
@@ -57,7 +62,10 @@ def formatted(seconds):
 
 def print_table(results):
     """Print one line a competitor, the fastest to the smallest distance first."""
-    optimum = ", ".join(f"F* ({key}) = {value['F']:.9g}" for key, value in results["optimum"].items())
+    optimum = ", ".join(
+        f"F* ({key}) = {value['F']:.9g}{'' if proven(value) else ', NOT PROVEN'}"
+        for key, value in results["optimum"].items()
+    )
     print(f"\n{results['problem']}: {optimum}, {results['machine']['threads']} threads; seconds to (F - F*) / F* of")
     print(f"{'':26}" + "".join(f"{target:>10.0e}" for target in TARGETS) + f"{'last':>10}")
     for name, times, last, note in rows(results):

@@ -154,6 +154,13 @@ def better(old, new):
     return old if same and old.get("others", np.inf) < new.get("others", np.inf) else new
 
 
+def lower(old, new):
+    """Return the new search's bounds with the smaller F of each: what bounds F - F* for one bounds it for a smaller one too."""
+    if "error" in new:
+        raise RuntimeError(f"the search for the optimum failed: {new['error']}")
+    return {key: value | {"F": min(value["F"], old.get(key, value)["F"])} for key, value in new.items()}
+
+
 def update_optimum(results):
     """Let F* be the smallest F seen."""
     for name, peer in results["peers"].items():
@@ -168,9 +175,12 @@ def run(options, name):
     path = options.out / f"{name}.json"
     results = json.loads(path.read_text()) if path.exists() else {"problem": name, "optimum": {}, "peers": {}}
     results["machine"] = {"cpu_count": os.cpu_count(), "python": platform.python_version(), "threads": options.threads}
-    if "plain" not in results["optimum"]:
-        known = KNOWN.get(name) if options.scale == "full" else None
-        results["optimum"] = known or call_worker(options, name, OPTIMUM)
+    if not results["optimum"] and options.scale == "full":
+        results["optimum"] = KNOWN.get(name, {})
+    if not results["optimum"] or any(
+        o["bound"] is not None and not report.proven(o) for o in results["optimum"].values()
+    ):
+        results["optimum"] = lower(results["optimum"], call_worker(options, name, OPTIMUM))
     problem = load(name, options.data, options.scale)
     for peer in (PEERS[peer] for peer in options.peer):
         if peer.version() is None or not peer.solves(problem):

@@ -232,6 +232,8 @@ class Exact(Metric):
             free[self.problem.n_weights :] = False
         H = self.matrix if free.all() else self.matrix[np.ix_(free, free)]
         step = np.zeros_like(g)
+        if not free.any():
+            return step
         step[free] = solve_semidefinite(H, g[free])
         return step
 

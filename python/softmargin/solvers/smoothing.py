@@ -17,8 +17,9 @@ from softmargin import _core
 
 from .problem import Array, LinearProblem
 
-# The first width, in proportion to the mean loss at the start: about the scale of the scores' errors.
-FIRST_WIDTH = 0.5
+# The first width, in proportion to the mean loss at the start, which is about the scale of the scores' errors: so that the
+# smoothed losses are curved there.
+FIRST_WIDTH = 2.0
 
 # The width falls by this factor after a round whose gap fell by less than SLOW.
 NARROWER = 0.3

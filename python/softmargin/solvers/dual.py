@@ -68,7 +68,8 @@ class Certificate:
         S = problem.scores(x, "float64")
         if smoothing is not None:
             core.smooth(*smoothing)
-        shift = self._best_intercept(S) if self.constrained else np.zeros(problem.n_outputs)
+        differentiable = smoothing is not None or _core.registry()["losses"][problem.data.loss]["smooth"]
+        shift = self._best_intercept(S) if self.constrained and differentiable else np.zeros(problem.n_outputs)
         _, A, _ = _core.row_losses(core, S, shift, num_threads=problem.num_threads)
         if smoothing is not None:
             core.smooth(None, 0.0)

@@ -265,6 +265,7 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
         unit = np.zeros((n, k))
         unit[:, c] = 1.0
         columns = second_derivatives(problem, S, unit)
+        columns[:, c] += problem.least_curvature
         if weight is not None:
             columns *= weight[:, None]
         for other in range(k):

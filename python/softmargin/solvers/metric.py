@@ -230,8 +230,10 @@ class Exact(Metric):
         free = np.ones(len(g), dtype=bool) if free is None else free.copy()
         if not self.problem.fit_intercept:
             free[self.problem.n_weights :] = False
-        H = self.matrix if free.all() else self.matrix[np.ix_(free, free)]
         step = np.zeros_like(g)
+        if not free.any():
+            return step
+        H = self.matrix if free.all() else self.matrix[np.ix_(free, free)]
         step[free] = solve_semidefinite(H, g[free])
         return step
 

@@ -233,10 +233,10 @@ class Exact(Metric):
         free = np.ones(len(g), dtype=bool) if free is None else free.copy()
         if not self.problem.fit_intercept:
             free[self.problem.n_weights :] = False
-        H = self.matrix if free.all() else self.matrix[np.ix_(free, free)]
         step = np.zeros_like(g)
         if not free.any():
             return step
+        H = self.matrix if free.all() else self.matrix[np.ix_(free, free)]
         step[free] = solve_semidefinite(H, g[free])
         return step
 
@@ -270,6 +270,7 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
         unit = np.zeros((n, k))
         unit[:, c] = 1.0
         columns = second_derivatives(problem, S, unit)
+        columns[:, c] += problem.least_curvature
         if weight is not None:
             columns *= weight[:, None]
         for other in range(k):

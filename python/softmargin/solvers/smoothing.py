@@ -30,6 +30,10 @@ SHARE = 0.1
 # ... or, where its gap cannot be told, when the gradient has fallen by this factor.
 FALL = 0.05
 
+# Where no score is between its kinks, as at W = 0, the Hessian vanishes, and with l1 alone nothing bounds a step. This share of
+# the largest curvature does: with 1e-5 what it slows down shows, with 1e-8 some steps are lost to rounding.
+FLAT = 1e-6
+
 
 class Rounds:
     """The centre and the width of the smoothing, kept in the core's problems of both arithmetics.
@@ -76,5 +80,6 @@ class Rounds:
         self._apply()
 
     def _apply(self) -> None:
+        self.problem.least_curvature = FLAT / self.width
         for dtype in ("float32", "float64"):
             self.problem.core(dtype).smooth(np.ascontiguousarray(self.centre, dtype=dtype), self.width)

@@ -21,8 +21,11 @@ from .problem import Array, LinearProblem
 # smoothed losses are curved there.
 FIRST_WIDTH = 2.0
 
-# The width falls by this factor after a round whose gap fell by less than SLOW.
+# The width falls by this factor after a round whose gap did not fall below SLOW of the last one ...
+# ... but not below this share of the first one: narrower still, line searches drown in rounding before the gap has fallen, and
+# the moving centre makes up for it.
 NARROWER = 0.3
+NARROWEST = 1e-3
 SLOW = 0.3
 
 # A round ends when the smoothed problem is solved to this share of the gap that the last round left ...
@@ -47,6 +50,7 @@ class Rounds:
 
     def __init__(self, problem: LinearProblem, start: float) -> None:
         self.problem, self.width = problem, FIRST_WIDTH * max(start, float(np.finfo(np.float32).tiny))
+        self._first_width = self.width
         self.centre: Array = np.zeros((problem.n_samples, problem.n_outputs))
         self.gap, self.first_norm = np.inf, np.inf
         self._apply()
@@ -74,7 +78,7 @@ class Rounds:
             problem.core(dtype), S, np.zeros(problem.n_outputs, dtype=dtype), num_threads=problem.num_threads
         )
         if not gap < SLOW * self.gap:
-            self.width *= NARROWER
+            self.width = max(NARROWER * self.width, NARROWEST * self._first_width)
         self.gap = min(gap, self.gap)
         self.centre = np.ascontiguousarray(A, dtype=np.float64)
         self._apply()

@@ -27,6 +27,7 @@ from .metric import (
 )
 from .problem import Array, Float, LinearProblem, Stopped
 from .results import SolveRecord
+from .row_space import RowSpace
 
 # The Hessian is used for every step where it has at most this many unknowns and takes at most this many multiply-adds.
 MOST_UNKNOWNS = 2000
@@ -54,7 +55,7 @@ class Limits(NamedTuple):
 class Engine:
     """One run of `solve` on a problem.
 
-    `method` is "gram", "diagonal" or "newton": the metric.
+    `method` is "gram", "diagonal" or "newton": the metric; or "rows": in the span of the rows, from zero weights.
     """
 
     def __init__(
@@ -104,6 +105,8 @@ class Engine:
     # -- the steps ---------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        if self.method == "rows" and self._in_row_space():
+            return
         smooth = _core.registry()["losses"][self.problem.data.loss]["smooth"]
         if not smooth:
             self._smooth_around(np.zeros((self.problem.n_samples, self.problem.n_outputs)), WIDTH)
@@ -210,6 +213,31 @@ class Engine:
             return True
         return False
 
+    def _in_row_space(self) -> bool:
+        """Descend on the coefficients of the rows; False if rounding ends it before the tolerance is reached."""
+        rows, target = RowSpace(self.problem, self.dtype), self.limits.tol
+        first, moved = rows.gradient_norm or 1.0, True
+        try:
+            while True:
+                while rows.gap > target and self.n_iter < self.limits.max_iter and moved:
+                    moved = rows.step()
+                    self.n_iter += 1
+                    self.gradient_norm = rows.gradient_norm / first
+                    self.history.append(SolveRecord(self.problem.n_passes, time.perf_counter() - self.start, rows.F))
+                self.x = rows.x()
+                self._check(self.x)
+                if self.done() or self.n_iter >= self.limits.max_iter:
+                    return True
+                if rows.dtype == "float32":
+                    rows.use("float64")
+                elif not moved:
+                    return False
+                target, moved = 0.3 * min(target, rows.gap), True
+        except Stopped:
+            self.problem.deadline = None
+            self.x = rows.x()
+            raise
+
     # -- metrics -----------------------------------------------------------------------------------------------------------
 
     def _metric(self, descent: Descent) -> Metric:
@@ -218,7 +246,7 @@ class Engine:
         self.last_metric = problem.n_passes
         if self.method == "newton":
             return Exact(problem, descent.S.astype(np.float64))
-        if self.method == "diagonal":
+        if self.method in ("diagonal", "rows"):
             rows = curvatures(problem, descent.S)
             return Diagonal(problem, self._at_least(weighted_mean(problem, rows)), mean_squares(problem, rows.mean(axis=1)))
         k, m = problem.n_outputs, sample_size(problem)
@@ -241,7 +269,7 @@ class Engine:
         problem = self.problem
         if self.method == "newton":
             return 0.0
-        if self.method == "diagonal":
+        if self.method in ("diagonal", "rows"):
             return DIAGONAL_PASSES
         m, work = sample_size(problem), pass_work(problem)
         costs = [gram_work(problem, m, 1) / work, gram_work(problem, m, problem.n_outputs) / work]

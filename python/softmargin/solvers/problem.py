@@ -132,6 +132,13 @@ class LinearProblem:
         G, db = _core.combine(self.core(dtype), np.ascontiguousarray(A, dtype=dtype), num_threads=self.num_threads)
         return self._inner(G, db)
 
+    def products(self, A: Array, dtype: str) -> Array:
+        """Return the scores, of features that are not centred, of the V that `combine` makes of A: one pass over X."""
+        self._count(1.0)
+        squares = None if np.all(self.scale == 1) else self.inverse_scale**2
+        A = np.ascontiguousarray(A, dtype=dtype)
+        return _core.row_products(self.core(dtype), A, squares, num_threads=self.num_threads)
+
     def rows(self, index: npt.NDArray[np.int64] | slice, dtype: str) -> Array:
         """Return centred and scaled rows of X, dense (m, n_features)."""
         arrays = self.data.matrix.core.arrays

@@ -26,10 +26,11 @@ from .engine import Engine, Limits, affordable_hessian
 from .metric import MOST_DENSE
 from .problem import Float, LinearProblem, Regularizer
 from .results import SolveResult, warn_if_not_converged
+from .row_space import applies
 
 DEFAULT_PENALTY = get("l2")(alpha=1e-4)
 
-METHODS = ("auto", "gram", "diagonal", "newton")
+METHODS = ("auto", "gram", "diagonal", "newton", "rows")
 
 # Below this many multiply-adds a pass takes less than a millisecond, and float64 costs nothing that counts.
 SMALL_PASS = 2e7
@@ -81,7 +82,7 @@ def solve(
     limits = Limits(as_number("tol", tol), as_integer("max_iter", max_iter, 0))
     chosen = choose("method", method, METHODS)
     if chosen == "auto":
-        chosen = automatic(problem)
+        chosen = automatic(problem, warm=W0 is not None)
     x = np.zeros(problem.size)
     if W0 is not None:
         W = as_weights("W0", np.asarray(W0, dtype=np.float64), problem.n_features)
@@ -137,11 +138,13 @@ def sample_mean(data: Data, rows: int = 2000) -> Float:
     return np.average(data.matrix.core.arrays[0][index], axis=0, weights=weight).astype(np.float64)
 
 
-def automatic(problem: LinearProblem) -> str:
+def automatic(problem: LinearProblem, *, warm: bool = False) -> str:
     """Return the metric for the shape of a problem."""
     if affordable_hessian(problem, NEWTON_WORK):
         return "newton"
-    return "gram" if problem.n_features <= MOST_DENSE else "diagonal"
+    if problem.n_features <= MOST_DENSE:
+        return "gram"
+    return "rows" if applies(problem) and not warm else "diagonal"
 
 
 def arithmetic(problem: LinearProblem) -> str:

@@ -73,8 +73,9 @@ double row_losses(const Problem<T>& problem, const T* S, const T* shift, T* A, d
     T* tile = room;
     read_scores(rows, S, shift, k, tile);
     const LossKernel<T> loss = problem.kernels().loss[problem.loss];
+    const bool weighted = problem.data.sample_weight != nullptr;
     bool finite = true;
-    if (A) {
+    if (A && weighted) {
       std::vector<double> ignored(static_cast<std::size_t>(k));
       double unweighted_loss = 0;
       finite = loss(rows, unweighted, k, tile, room + 2 * k * kTileRows, &unweighted_loss, ignored.data());
@@ -82,6 +83,7 @@ double row_losses(const Problem<T>& problem, const T* S, const T* shift, T* A, d
       read_scores(rows, S, shift, k, tile);
     }
     finite = finite && loss(rows, problem.data, k, tile, room + 2 * k * kTileRows, &own.value, own.outputs.data());
+    if (A && !weighted) write_rows(rows, tile, k, A);
     if (!finite) own.value = std::numeric_limits<double>::quiet_NaN();
   });
   copy(sums, db);

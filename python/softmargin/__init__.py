@@ -20,8 +20,17 @@ if TYPE_CHECKING:
     )
     from softmargin.gradcheck import GradientCheck, check_gradient, numerical_gradient
     from softmargin.objective import LossGrad, loss_and_grad
-    from softmargin.solvers import ConvergenceWarning, SolveRecord, SolveResult, solve
     from softmargin.search import random_local_search, random_search
+    from softmargin.solvers import (
+        Certified,
+        ConvergenceWarning,
+        PathResult,
+        SolveRecord,
+        SolveResult,
+        certify,
+        solve,
+        solve_path,
+    )
     from softmargin.training import EpochRecord, FitResult, fit
 
     # Generated from the compiled registry; mypy does not follow an import of such names through a cycle.
@@ -44,7 +53,11 @@ __all__ = [
     "FitResult",
     "EpochRecord",
     "solve",
+    "solve_path",
+    "certify",
     "SolveResult",
+    "PathResult",
+    "Certified",
     "SolveRecord",
     "ConvergenceWarning",
     "random_search",
@@ -79,7 +92,16 @@ _NAMES = {
     "objective": ("LossGrad", "loss_and_grad"),
     "penalties": ("L1", "L2", "ElasticNet"),
     "search": ("random_local_search", "random_search"),
-    "solvers": ("ConvergenceWarning", "SolveRecord", "SolveResult", "solve"),
+    "solvers": (
+        "Certified",
+        "ConvergenceWarning",
+        "PathResult",
+        "SolveRecord",
+        "SolveResult",
+        "certify",
+        "solve",
+        "solve_path",
+    ),
     "training": ("EpochRecord", "FitResult", "fit"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

@@ -1,6 +1,17 @@
 """How the exact optimum is found and certified."""
 
+from .certifying import Certified, certify
+from .exact import solve
+from .path import PathResult, solve_path
 from .results import ConvergenceWarning, SolveRecord, SolveResult
-from .solve import solve
 
-__all__ = ["ConvergenceWarning", "SolveRecord", "SolveResult", "solve"]
+__all__ = [
+    "Certified",
+    "ConvergenceWarning",
+    "PathResult",
+    "SolveRecord",
+    "SolveResult",
+    "certify",
+    "solve",
+    "solve_path",
+]

@@ -95,7 +95,7 @@ class Descent:
             x = self.x + t * p
             F, g = self._evaluate(x)
             along = float(g @ p)
-            if not F <= self.F + SUFFICIENT * t * slope + noise or along > FLATTER * abs(slope):
+            if not self.F + SUFFICIENT * t * slope + noise >= F or along > FLATTER * abs(slope):
                 high = (t, F, along)
             elif along < FLATTER * slope:
                 low = (t, F, along)
@@ -130,7 +130,7 @@ class Descent:
                 x[:n] = np.where(x[:n] * signs > 0, x[:n], 0.0)
                 F, g = self._evaluate(x)
                 promised = float(pseudo @ (x - self.x))
-                if F <= self.F + SUFFICIENT * promised + (noise if promised < 0 else 0.0) and promised < 0:
+                if self.F + SUFFICIENT * promised + (noise if promised < 0 else 0.0) >= F and promised < 0:
                     return self._accept(x, F, g)
                 t *= 0.5 if t > 0.1 else 0.1
         return False

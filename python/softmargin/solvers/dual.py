@@ -80,6 +80,15 @@ class Certificate:
         self.best = max(self.best, self.dual(A))
         return Checked(x, value + problem.penalty(x), self.best)
 
+    def objective(self, x: Float) -> float:
+        """Return F at x, in float64: half a pass over X."""
+        problem = self.problem
+        S = problem.scores(x, "float64")
+        value, _, _ = _core.row_losses(
+            problem.core("float64"), S, np.zeros(problem.n_outputs), derivatives=False, num_threads=problem.num_threads
+        )
+        return value + problem.penalty(x)
+
     def dual(self, A: Float) -> float:
         """Return D at A (n_samples, n_outputs), which lies in the domain of the conjugate; A is overwritten."""
         problem = self.problem
@@ -112,7 +121,7 @@ class Certificate:
         shift = np.zeros(problem.n_outputs)
 
         def evaluate(at: Float) -> tuple[float, Float]:
-            value, _, r = _core.row_losses(core, S, at, derivatives=False, num_threads=problem.num_threads)
+            _, _, r = _core.row_losses(core, S, at, derivatives=False, num_threads=problem.num_threads)
             return float(np.abs(r).max()), r
 
         worst, r = evaluate(shift)
@@ -231,12 +240,46 @@ class Balance:
             shrink = 1.0 if self.each is None else 1.0 / (1.0 + np.abs(r) / self.each)
             A -= r
             A *= shrink
-            return (G - np.outer(r, self.mean())) * np.reshape(shrink, (-1, 1))
+            balanced: Float = (G - np.outer(r, self.mean())) * np.reshape(shrink, (-1, 1))
+            return balanced
         if kind == "signs":
-            return self._signs(A, G, r)
+            moved = self._one_sign_each(A, G, r)
+            return self._signs(A, G, r) if moved is None else moved
         if self.total is not None:
-            return self._simplex(A, G, r)
+            moved = self._one_distribution(A, G, r)
+            return self._simplex(A, G, r) if moved is None else moved
         return self._flows(A, G, r)
+
+    def _weights(self) -> Float:
+        weight = self.problem.data.sample_weight
+        return np.ones(self.problem.n_samples) if weight is None else weight
+
+    def _one_sign_each(self, A: Float, G: Float, r: Float) -> Float | None:
+        """Take r, where it is rounding, out of the sample of each output with the most room: it saves the sums, a pass over X."""
+        weight, scale = self._weights(), self.problem.data.positive_weight
+        (up, down), outputs = self.kinds, np.arange(self.problem.n_outputs)
+        room = (down - up) * A
+        if self.each is not None:
+            room = np.minimum(room, self.each * (down + up * (1.0 if scale is None else scale)) - room)
+        room *= weight[:, None]
+        rows = room.argmax(axis=0)
+        amount = r * weight.sum()
+        if np.any(room[rows, outputs] < np.abs(amount)):
+            return None
+        A[rows, outputs] -= np.divide(amount, weight[rows], out=np.zeros_like(r), where=r != 0)
+        return np.asarray(G - r[:, None] * self.problem.rows(rows, "float64"))
+
+    def _one_distribution(self, A: Float, G: Float, r: Float) -> Float | None:
+        """The same out of the one sample whose least likely class has the most room."""
+        weight = self._weights()
+        present = self.share[0] > 0
+        room = (A + self.kinds[0])[:, present].min(axis=1) * weight
+        row = int(room.argmax())
+        amount = r * weight.sum()
+        if room[row] < np.abs(amount).max():
+            return None
+        A[row] -= amount / weight[row]
+        return np.asarray(G - np.outer(r, self.problem.rows(np.array([row]), "float64")[0]))
 
     def _signs(self, A: Float, G: Float, r: Float) -> Float:
         """Raise the side that is too small: r > 0 means that the positive samples' -a are."""
@@ -266,7 +309,7 @@ class Balance:
         q *= mix / q.sum() if q.sum() > 0 else 0.0
         A *= 1 - mix
         A += q - mix * self.kinds[0]
-        return (1 - mix) * G + np.outer(q, self.mean()) - mix * self.sums()[0]
+        return np.asarray((1 - mix) * G + np.outer(q, self.mean()) - mix * self.sums()[0])
 
     def _flows(self, A: Float, G: Float, r: Float) -> Float:
         """Let class c pay (r_c - r_j) / k to j where that is positive."""

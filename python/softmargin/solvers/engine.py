@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,48 +27,62 @@ from .metric import (
 from .problem import Array, Float, LinearProblem, Stopped
 from .results import SolveRecord
 from .row_space import RowSpace
+from .smoothing import Rounds
 
-# The Hessian is used for every step where it has at most this many unknowns and takes at most this many multiply-adds.
+# Few unknowns: the Hessian can be a metric, and the solution is carried on towards rounding.
 MOST_UNKNOWNS = 2000
-FINISH_WORK = 1e9
+
+# What that takes beyond the passes that reached the tolerance, and where rounding begins.
+FINISH_PASSES = 10
+ROUNDING = 1e-15
+
+# Passes between two metrics, in proportion to all passes: near the optimum the curvature has settled.
+BETWEEN_METRICS = 0.3
 
 # What a diagonal metric costs, in passes.
 DIAGONAL_PASSES = 4.0
 
-# A loss that is not smooth: the first width of the smoothing relative to the dual variables' range, and its fall.
-WIDTH = 1.0
-NARROWER = 0.25
-STEPS_A_ROUND = 40
+# Rounds of a loss that is not smooth in which no step helped and the gap did not fall, before it is given up.
+FRUITLESS = 3
 
 # Passes over X between two looks at a certificate whose size cannot be told from the gradient, in proportion to all passes.
 BETWEEN_LOOKS = 0.25
 
 
 class Limits(NamedTuple):
-    """When to stop."""
+    """When to stop: at a relative gap of `tol`, or of half of what F still is below `above`, after `max_iter` steps at most."""
 
     tol: float
     max_iter: int
+    above: float = -np.inf
 
 
 class Engine:
     """One run of `solve` on a problem.
 
-    `method` is "gram", "diagonal" or "newton": the metric; or "rows": in the span of the rows, from zero weights.
+    `method` is "gram", "diagonal" or "newton": the metric; or "rows": descent in the span of the rows.
     """
 
     def __init__(
-        self, problem: LinearProblem, x: Float, method: str, limits: Limits, dtype: str, grams: list[Array] | None = None
+        self,
+        problem: LinearProblem,
+        x: Float,
+        method: str,
+        limits: Limits,
+        dtype: str,
+        grams: list[Array] | None = None,
     ) -> None:
         self.problem, self.method, self.limits, self.dtype, self.grams = problem, method, limits, dtype, grams
+        self.first_grams = grams  # of the first metric: what a similar problem can begin with
         self.certificate = Certificate(problem)
         self.history: list[SolveRecord] = []
         self.n_iter = 0
         self.start = time.perf_counter()
         self.best: Checked | None = None
         self.x = x
-        self.smoothing: tuple[Array, float] | None = None
-        self.last_check = 0.0
+        self.rounds: Rounds | None = None  # of a loss that is not smooth
+        self.fruitless = 0
+        self.last_check = self.last_metric = self.first_norm = 0.0
         self.gradient_norm = np.inf
 
     def run(self) -> Checked:
@@ -100,63 +113,64 @@ class Engine:
         """Whether the tolerance is reached."""
         if not self.certifiable:
             return self.gradient_norm <= self.limits.tol
-        return self.gap <= self.limits.tol
+        return self.best is not None and self.gap <= self._tolerance(self.best.F)
+
+    def _tolerance(self, F: float) -> float:
+        """The relative gap to reach, where the best F is `F`."""
+        return max(self.limits.tol, 0.5 * (self.limits.above - F) / max(abs(F), float(np.finfo(np.float64).tiny)))
 
     # -- the steps ---------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        if self.method == "rows" and self._in_row_space():
-            return
-        smooth = _core.registry()["losses"][self.problem.data.loss]["smooth"]
-        if not smooth:
-            self._smooth_around(np.zeros((self.problem.n_samples, self.problem.n_outputs)), WIDTH)
+        if self.method == "rows":
+            if self._in_row_space():
+                return
+            self.method = "diagonal"
+        if not _core.registry()["losses"][self.problem.data.loss]["smooth"]:
+            value, _ = self.problem.smooth(self.x, self.dtype)
+            self.rounds = Rounds(self.problem, value)
         descent = Descent(self.problem, self.x, self.dtype)
-        self.first_norm = float(np.linalg.norm(self._at_zero(descent)))
+        self.first_norm = float(np.linalg.norm(descent.pseudo_gradient()))
+        self._begin_round(descent)
         metric = self._metric(descent)
-        in_round = 0
         while self.n_iter < self.limits.max_iter:
             self.x = descent.x
             self._note(descent)
-            if self._worth_a_check(descent) and self._checked(descent):
-                break
-            moved = descent.step(metric)
-            self.n_iter += 1
-            in_round += 1
-            if not moved:
-                if not self._stuck(descent, smooth):
-                    break
-                metric, in_round = self._metric(descent), 0
-            elif not smooth and (self._round_done(descent) or in_round >= STEPS_A_ROUND):
-                self.x = descent.x
+            if self._worth_a_check(descent):
                 if self._checked(descent):
                     break
-                self._next_round(descent)
-                metric, in_round = self._metric(descent), 0
-            elif self.problem.n_passes - self.last_metric >= self._cost():
-                if self.method == "newton":
-                    descent.memory.clear()
+                if self.rounds is not None:
+                    self._next_round(descent)
+                    metric = self._metric(descent)
+            moved = descent.step(metric)
+            self.n_iter += 1
+            if not moved:
+                if not self._unstuck(descent):
+                    break
                 metric = self._metric(descent)
+            else:
+                metric = self._renewed(metric, descent)
         self.x = descent.x
         if not self.done():
             self._check(self.x)
-        elif smooth:
-            self._finish(descent)
-
-    def _at_zero(self, descent: Descent) -> Float:
-        return descent.pseudo_gradient()
+        elif self.rounds is None:
+            self._finish(descent, metric)
 
     def _note(self, descent: Descent) -> None:
-        g = descent.pseudo_gradient()
-        self.gradient_norm = float(np.linalg.norm(g)) / (self.first_norm or 1.0)
+        self.gradient_norm = self._norm(descent) / (self.first_norm or 1.0)
         self.history.append(SolveRecord(self.problem.n_passes, time.perf_counter() - self.start, descent.F))
+
+    @staticmethod
+    def _norm(descent: Descent) -> float:
+        return float(np.linalg.norm(descent.pseudo_gradient()))
 
     def _estimate(self, descent: Descent) -> float:
         """The gap that the plain dual point of this iterate would prove, in its arithmetic; infinite where it cannot be told."""
         l1, l2, _ = self.problem.regularizer
-        if l2 == 0 or self.smoothing is not None:
+        if l2 == 0:
             return np.inf
-        V, c = self.problem.split(descent.x)
-        g, g_c = self.problem.split(descent.g)
+        V, _ = self.problem.split(descent.x)
+        g, _ = self.problem.split(descent.g)
         G = g - l2 * V
         excess = np.maximum(np.abs(G) - l1, 0.0)
         gap = l1 * np.abs(V).sum() + 0.5 * l2 * (V**2).sum() + (excess**2).sum() / (2 * l2) + (G * V).sum()
@@ -165,14 +179,15 @@ class Engine:
     def _worth_a_check(self, descent: Descent) -> bool:
         if not self.certifiable:
             return self.gradient_norm <= self.limits.tol
-        if self.smoothing is not None:
-            return False
+        tol = self._tolerance(descent.F)
+        if self.rounds is not None:
+            return self.rounds.over(self._estimate(descent), self._norm(descent), tol)
         l2 = self.problem.regularizer.l2
         if l2 > 0:
             # The estimate in float32 is of gradients that are rounded.
-            return self._estimate(descent) <= self.limits.tol * (0.6 if descent.dtype == "float32" else 1.0)
+            return self._estimate(descent) <= tol * (0.6 if descent.dtype == "float32" else 1.0)
         passes = self.problem.n_passes
-        falling = getattr(descent, "decrease", np.inf) > 0.3 * self.limits.tol * abs(descent.F)
+        falling = getattr(descent, "decrease", np.inf) > 0.3 * tol * abs(descent.F)
         return not falling and passes - self.last_check >= BETWEEN_LOOKS * self.last_check
 
     def _checked(self, descent: Descent) -> bool:
@@ -180,46 +195,59 @@ class Engine:
         self._check(descent.x)
         if self.done():
             return True
-        if descent.dtype == "float32" and self._estimate(descent) <= self.limits.tol:
+        if descent.dtype == "float32" and self.rounds is None and self._estimate(descent) <= self._tolerance(descent.F):
             descent.use("float64")
         return False
 
     def _check(self, x: Float) -> None:
-        checked = self.certificate.check(x, self.smoothing)
+        checked = self.certificate.check(x, None if self.rounds is None else self.rounds.smoothing)
         if self.best is None or checked.F <= self.best.F:
             self.best = checked
         self.last_check = self.problem.n_passes
         self.history.append(
             SolveRecord(
-                self.problem.n_passes, time.perf_counter() - self.start, self.best.F, self.gap if self.certifiable else None
+                self.problem.n_passes,
+                time.perf_counter() - self.start,
+                self.best.F,
+                self.gap if self.certifiable else None,
             )
         )
 
-    def _stuck(self, descent: Descent, smooth: bool) -> bool:
+    def _unstuck(self, descent: Descent) -> bool:
         """No step helps in this arithmetic: change something; False if nothing is left to change."""
-        if not smooth:
-            self.x = descent.x
-            if self._checked(descent) or self._rounds_without_gain > 5:
-                return False
-            if descent.dtype == "float32":
-                descent.use("float64")
-            self._next_round(descent)
-            return True
         if descent.dtype == "float32":
             descent.use("float64")
             return True
         if descent.memory.s:
             descent.memory.clear()
             return True
-        return False
+        if self.rounds is None or self.fruitless == FRUITLESS:
+            return False
+        before = self.gap
+        if self._checked(descent):
+            return False
+        self.fruitless = self.fruitless + 1 if not self.gap < before else 0
+        self._next_round(descent)
+        return True
+
+    def _begin_round(self, descent: Descent) -> None:
+        if self.rounds is not None:
+            self.rounds.begins(self._norm(descent))
+
+    def _next_round(self, descent: Descent) -> None:
+        assert self.rounds is not None
+        self.rounds.next(descent.S, self.gap)
+        descent.memory.clear()
+        descent.restart()
+        self._begin_round(descent)
 
     def _in_row_space(self) -> bool:
         """Descend on the coefficients of the rows; False if rounding ends it before the tolerance is reached."""
-        rows, target = RowSpace(self.problem, self.dtype), self.limits.tol
-        first, moved = rows.gradient_norm or 1.0, True
+        rows, strictness, moved = RowSpace(self.problem, self.x, self.dtype), 1.0, True
+        first = rows.gradient_norm or 1.0
         try:
             while True:
-                while rows.gap > target and self.n_iter < self.limits.max_iter and moved:
+                while rows.gap > strictness * self._tolerance(rows.F) and self.n_iter < self.limits.max_iter and moved:
                     moved = rows.step()
                     self.n_iter += 1
                     self.gradient_norm = rows.gradient_norm / first
@@ -228,11 +256,12 @@ class Engine:
                 self._check(self.x)
                 if self.done() or self.n_iter >= self.limits.max_iter:
                     return True
-                if rows.dtype == "float32":
-                    rows.use("float64")
-                elif not moved:
-                    return False
-                target, moved = 0.3 * min(target, rows.gap), True
+                if rows.dtype == "float64":
+                    if not moved:
+                        return False
+                    strictness *= 0.3
+                rows.use("float64")
+                moved = True
         except Stopped:
             self.problem.deadline = None
             self.x = rows.x()
@@ -246,9 +275,11 @@ class Engine:
         self.last_metric = problem.n_passes
         if self.method == "newton":
             return Exact(problem, descent.S.astype(np.float64))
-        if self.method in ("diagonal", "rows"):
+        if self.method == "diagonal":
             rows = curvatures(problem, descent.S)
-            return Diagonal(problem, self._at_least(weighted_mean(problem, rows)), mean_squares(problem, rows.mean(axis=1)))
+            return Diagonal(
+                problem, self._at_least(weighted_mean(problem, rows)), mean_squares(problem, rows.mean(axis=1))
+            )
         k, m = problem.n_outputs, sample_size(problem)
         spent = problem.n_passes * pass_work(problem)
         if problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= spent:
@@ -262,14 +293,24 @@ class Engine:
         if self.grams is None or gram_work(problem, m, 1) <= spent:
             weights = rows.mean(axis=1, keepdims=True)
             self.grams = sampled_grams(problem, weights if np.ptp(weights) > 0 else None, m)
+            self.first_grams = self.first_grams or self.grams
         return Gram(problem, h, self.grams)
+
+    def _renewed(self, metric: Metric, descent: Descent) -> Metric:
+        """A new metric, as soon as the passes since the last one have cost as much, and are a share of all."""
+        cost = self._cost()
+        if self.problem.n_passes - self.last_metric < max(cost, BETWEEN_METRICS * self.problem.n_passes) and cost >= 0:
+            return metric
+        if self.method == "newton":
+            descent.memory.clear()
+        return self._metric(descent)
 
     def _cost(self) -> float:
         """What a new metric costs, in passes."""
         problem = self.problem
         if self.method == "newton":
-            return 0.0
-        if self.method in ("diagonal", "rows"):
+            return -np.inf
+        if self.method == "diagonal":
             return DIAGONAL_PASSES
         m, work = sample_size(problem), pass_work(problem)
         costs = [gram_work(problem, m, 1) / work, gram_work(problem, m, problem.n_outputs) / work]
@@ -280,51 +321,25 @@ class Engine:
     def _at_least(self, h: Float) -> Float:
         """Curvatures that a metric can be made of."""
         bound = _core.curvature(self.problem.data.loss, self.problem.n_outputs)
-        if self.smoothing is not None:
-            bound = 2.0 / self.smoothing[1]
+        if self.rounds is not None:
+            bound = 2.0 / self.rounds.width
         return np.maximum(h, 1e-6 * (bound or 1.0))
 
-    def _finish(self, descent: Descent) -> None:
-        """Newton's steps to rounding, where the unknowns are few."""
+    def _finish(self, descent: Descent, metric: Metric) -> None:
+        """Go on towards rounding where the unknowns are few, for as many passes again as it took so far."""
         problem = self.problem
-        if not affordable_hessian(problem, FINISH_WORK):
+        if problem.size > MOST_UNKNOWNS or np.isfinite(self.limits.above):
             return
         if descent.dtype == "float32":
             descent.use("float64")
-        for _ in range(3):
-            before = descent.F
-            descent.memory.clear()
-            if not descent.step(Exact(problem, descent.S.astype(np.float64))) or not descent.F < before:
+        end = 2 * problem.n_passes + FINISH_PASSES
+        while problem.n_passes < end and self._estimate(descent) > ROUNDING and self._norm(descent) > 0:
+            if not descent.step(metric):
                 break
             self.n_iter += 1
+            metric = self._renewed(metric, descent)
+        self._note(descent)
         self._check(descent.x)
-
-    # -- a loss that is not smooth -----------------------------------------------------------------------------------------
-
-    _rounds_without_gain = 0
-
-    def _smooth_around(self, centre: Array, width: float) -> None:
-        self.smoothing = (np.ascontiguousarray(centre, dtype=np.float64), width)
-        for dtype in {self.dtype, "float64"}:
-            self.problem.core(dtype).smooth(np.ascontiguousarray(centre, dtype=dtype), width)
-
-    def _round_done(self, descent: Descent) -> bool:
-        """Whether the smoothed problem is solved well enough for the next centre."""
-        l2 = self.problem.regularizer.l2
-        norm = float(np.linalg.norm(descent.pseudo_gradient()))
-        return norm <= self._round_target
-
-    _round_target = 0.0
-
-    def _next_round(self, descent: Descent) -> None:
-        assert self.smoothing is not None
-        core = self.problem.core("float64")
-        S = descent.S.astype(np.float64)
-        _, A, _ = _core.row_losses(core, S, np.zeros(self.problem.n_outputs), num_threads=self.problem.num_threads)
-        self.dtype = descent.dtype
-        self._smooth_around(A, self.smoothing[1] * NARROWER)
-        descent.memory.clear()
-        descent.restart()
 
 
 def mean_squares(problem: LinearProblem, rows: Float | None) -> Float:
@@ -339,6 +354,3 @@ def mean_squares(problem: LinearProblem, rows: Float | None) -> Float:
 def affordable_hessian(problem: LinearProblem, work: float) -> bool:
     """Return whether the Hessian has few enough unknowns, and takes no more than `work` multiply-adds."""
     return problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= work
-
-
-Callback = Callable[[SolveRecord], object]

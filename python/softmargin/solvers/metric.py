@@ -15,7 +15,6 @@ Udell, PROMISE: Preconditioned Stochastic Optimization Methods by Incorporating 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +41,11 @@ MOST_FLOAT64 = 512
 # flat. On digits with the squared hinge: 1648 steps with 0.05, 704 with 0.5.
 FLOOR = 0.5
 
-# Work of a pass beyond its arithmetic, in multiply-adds: 0.1 ms of Python and of vectors.
-OVERHEAD = 4e6
+# Work of a step beyond the arithmetic of its pass, in multiply-adds: some 0.5 ms of Python and of vectors.
+OVERHEAD = 2e7
+
+# What small matrices in float64 cost more than large ones in float32.
+SMALL_COST = 4
 
 
 def pass_work(problem: LinearProblem) -> float:
@@ -53,16 +55,16 @@ def pass_work(problem: LinearProblem) -> float:
 
 
 def gram_work(problem: LinearProblem, m: int, count: int) -> float:
-    """Return the multiply-adds of `count` Gram matrices over m rows and of their factors."""
+    """Return the multiply-adds of `count` Gram matrices over m rows, of their factors, and of scaling the rows."""
     d = problem.n_features
-    return count * (0.5 * m * d**2 + d**3 / 6)
+    return count * ((SMALL_COST if d <= MOST_FLOAT64 else 1) * (0.5 * m * d**2 + d**3 / 6) + 20 * m * d)
 
 
 def hessian_work(problem: LinearProblem) -> float:
-    """Return the multiply-adds of the Hessian and its factor, twice, as they are in float64."""
+    """Return the multiply-adds of the Hessian and its factor."""
     k, d = problem.n_outputs, problem.n_features + 1
     pairs = k * (k + 1) / 2 if problem.data.kind == "classes" else k
-    return 2 * (pairs * problem.n_samples * d**2 + (k * d) ** 3 / 6)
+    return SMALL_COST * (pairs * problem.n_samples * d * (d + 20) + (k * d) ** 3 / 6)
 
 
 class Metric(ABC):
@@ -114,7 +116,7 @@ class Diagonal(Metric):
         intercept = 1.0 / (h + problem.regularizer.intercept) if problem.fit_intercept else np.zeros_like(h)
         self.h, self.inverse = h, problem.join(inverse, intercept)
 
-    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:  # noqa: D102
+    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         return self.inverse * g if free is None else np.where(free, self.inverse * g, 0.0)
 
 
@@ -155,7 +157,7 @@ class Gram(Metric):
             jitter *= 10
         raise FloatingPointError("X: expected a Gram matrix that is positive definite up to rounding")
 
-    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:  # noqa: D102
+    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         problem = self.problem
         V, c = problem.split(g)
         largest = float(np.abs(V).max(initial=0.0)) or 1.0  # float32 has no room for the smallest gradients
@@ -164,7 +166,7 @@ class Gram(Metric):
             inner = _substitute(self.factors[0], V.T).T
         else:
             inner = np.zeros_like(V)
-            mask = np.ones(V.shape, dtype=bool) if free is None else problem.split(free)[0]
+            mask = np.ones(V.shape, dtype=bool) if free is None else free[: problem.n_weights].reshape(V.shape)
             for output, own in enumerate(mask):
                 if own.any():
                     inner[output, own] = _substitute(self._restricted(output, own), V[output, own][:, None])[:, 0]
@@ -196,7 +198,7 @@ class Exact(Metric):
     def __init__(self, problem: LinearProblem, S: Float) -> None:
         self.problem, self.matrix = problem, hessian(problem, S)
 
-    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:  # noqa: D102
+    def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         free = np.ones(len(g), dtype=bool) if free is None else free.copy()
         if not self.problem.fit_intercept:
             free[self.problem.n_weights :] = False
@@ -217,7 +219,7 @@ def solve_semidefinite(H: Float, g: Float) -> Float:
         shifted[np.diag_indices(len(g))] += jitter
         factor, info = lapack.dpotrf(shifted, lower=1, overwrite_a=1)
         if info == 0:
-            return np.asarray(lapack.dpotrs(factor, g / root, lower=1)[0]) / root
+            return np.asarray(lapack.dpotrs(factor, g / root, lower=1)[0] / root)
         jitter *= 10
     return g / root**2
 
@@ -255,7 +257,7 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
     full[diagonal] += np.where(
         np.arange(len(full)) < problem.n_weights, problem.regularizer.l2, problem.regularizer.intercept
     )
-    return full
+    return np.asarray(full)
 
 
 def sample_size(problem: LinearProblem) -> int:

@@ -66,7 +66,7 @@ class LinearProblem:
         self.data, self.regularizer, self.fit_intercept = data, regularizer, fit_intercept
         self.centre, self.num_threads, self.deadline = centre, num_threads, deadline
         self.inverse_scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-        self.scale = scale
+        self.scale, self.is_scaled = scale, bool(np.any(scale != 1))
         self.n_samples, self.n_features = data.matrix.n_samples, data.matrix.n_features
         self.n_outputs, self.n_weights = data.n_outputs, data.n_outputs * data.matrix.n_features
         self.size = self.n_weights + self.n_outputs
@@ -90,7 +90,7 @@ class LinearProblem:
     def raw(self, x: Float) -> tuple[Float, Float]:
         """Return W and b in the units of X."""
         V, c = self.split(x)
-        W = V * self.inverse_scale
+        W = V * self.inverse_scale if self.is_scaled else V
         return W, c - W @ self.centre
 
     def from_raw(self, W: Float, b: Float) -> Float:
@@ -135,7 +135,7 @@ class LinearProblem:
     def products(self, A: Array, dtype: str) -> Array:
         """Return the scores, of features that are not centred, of the V that `combine` makes of A: one pass over X."""
         self._count(1.0)
-        squares = None if np.all(self.scale == 1) else self.inverse_scale**2
+        squares = self.inverse_scale**2 if self.is_scaled else None
         A = np.ascontiguousarray(A, dtype=dtype)
         return _core.row_products(self.core(dtype), A, squares, num_threads=self.num_threads)
 
@@ -173,7 +173,12 @@ class LinearProblem:
     def _inner(self, G: Array, db: Array) -> tuple[Float, Float]:
         """Derivatives in W and b as derivatives in V and c."""
         mean = db.astype(np.float64)
-        return (G.astype(np.float64) - np.outer(mean, self.centre)) * self.inverse_scale, mean
+        inner = G.astype(np.float64)
+        for row, shift in zip(inner, mean, strict=True):
+            row -= shift * self.centre
+        if self.is_scaled:
+            inner *= self.inverse_scale
+        return inner, mean
 
     def _count(self, passes: float) -> None:
         if self.deadline is not None and time.perf_counter() > self.deadline:

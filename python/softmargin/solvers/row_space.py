@@ -20,15 +20,17 @@ projection, SIAM J. Numerical Analysis 10 (1973).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
+from scipy.linalg import blas
 
 from softmargin import _core
 
-from .metric import second_derivatives, solve_semidefinite
-from .problem import Array, Float, LinearProblem
+from .dual import MOST_OUTPUTS
+from .metric import curvatures, second_derivatives, solve_semidefinite, weighted_mean
+from .problem import Float, LinearProblem
 
 # Pairs kept; 20 and 50 save no pass on any of the problems above.
 PAIRS = 10
@@ -37,19 +39,50 @@ PAIRS = 10
 CENTRED = 1e-3
 INTERCEPT_STEPS = 8
 
+# Its Hessian is made anew where a step leaves more than this share of that derivative.
+SLOW = 0.3
+
+# The same before there is a gradient.
+FIRST = 1e-8
+
 # Shares of the step that are tried where F does not fall.
 HALVINGS = 12
 
+# A rise of F by this share is taken for rounding.
+ROUNDING = 1e-15
 
-class Element(NamedTuple):
-    """A vector of the features as coefficients of the rows, and its scores; both (n_samples, n_outputs), float64."""
+
+@dataclass
+class Element:
+    """A vector of the features: coefficients of the rows and of the start, and its products with the rows and with the start.
+
+    Attributes
+    ----------
+    a, S : ndarray (n_samples, n_outputs)
+        float64
+    start, along : float
+    """
 
     a: Float
     S: Float
+    start: float = 0.0
+    along: float = 0.0
+
+    def times(self, t: float) -> Element:
+        """Return t self."""
+        return Element(t * self.a, t * self.S, t * self.start, t * self.along)
+
+    def add(self, t: float, other: Element) -> Element:
+        """Add t other, in place."""
+        for target, term in ((self.a, other.a), (self.S, other.S)):
+            blas.daxpy(term.reshape(-1), target.reshape(-1), a=t)
+        self.start += t * other.start
+        self.along += t * other.along
+        return self
 
     def plus(self, t: float, other: Element) -> Element:
         """Return self + t other."""
-        return Element(self.a + t * other.a, self.S + t * other.S)
+        return Element(self.a.copy(), self.S.copy(), self.start, self.along).add(t, other)
 
 
 class Pair(NamedTuple):
@@ -69,7 +102,7 @@ def applies(problem: LinearProblem) -> bool:
 
 
 class RowSpace:
-    """Descent from zero weights.
+    """Descent from x, whose weights need not lie in the span: they are a vector of their own beside the rows.
 
     Attributes
     ----------
@@ -81,38 +114,43 @@ class RowSpace:
         What the dual point of V would prove, in this arithmetic.
     """
 
-    def __init__(self, problem: LinearProblem, dtype: str) -> None:
+    def __init__(self, problem: LinearProblem, x: Float, dtype: str) -> None:
         self.problem, self.dtype = problem, dtype
         n, k = problem.n_samples, problem.n_outputs
-        weight = problem.data.sample_weight
-        self.weight = None if weight is None else (weight / weight.sum())[:, None]
+        weight = np.ones(n) if problem.data.sample_weight is None else problem.data.sample_weight
+        self.weight = weight / weight.sum()
         self.free = problem.fit_intercept and problem.regularizer.intercept == 0
         self.V = Element(np.zeros((n, k)), np.zeros((n, k)))
-        self.shift = np.zeros(k)
+        self.start, self.shift = problem.raw(x)
+        self.start_square = float(np.vdot(x[: problem.n_weights], x[: problem.n_weights]))
+        if self.start_square > 0:
+            S = problem.scores(x, "float64") - self.shift
+            self.V = Element(self.V.a, S, 1.0, self.start_square)
+        self.start_scores = self.V.S
         self.pairs: list[Pair] = []
         self._shift_hessian: Float | None = None
-        self._best_shift(1e-8)
-        self._look()
+        self.use(dtype)
 
     def use(self, dtype: str) -> None:
         """Go on in an arithmetic, with the scores of V computed anew."""
         self.dtype = dtype
         if np.any(self.V.a):
-            self.V = Element(self.V.a, self._scores(self.V.a))
-        self._best_shift(1e-8)
+            self.V = self._element(self.V.a, self.V.start)
+        self._best_shift(FIRST)
         self._look()
 
     def x(self) -> Float:
         """Return the problem's x, in float64: half a pass."""
         problem = self.problem
         V, _ = problem.combine(self.V.a, "float64")
-        return problem.from_raw(V * problem.inverse_scale, self.shift)
+        W = V * problem.inverse_scale
+        if self.V.start != 0:
+            W += self.V.start * self.start
+        return problem.from_raw(W, self.shift)
 
     def dot(self, u: Element, v: Element) -> float:
         """Return the product of the vectors of the features."""
-        if self.weight is None:
-            return float(np.vdot(u.a, v.S)) / self.problem.n_samples
-        return float(np.vdot(u.a * self.weight, v.S))
+        return self._inner(u.a, v.S) + u.start * v.along
 
     @property
     def gradient_norm(self) -> float:
@@ -121,67 +159,71 @@ class RowSpace:
 
     def step(self) -> bool:
         """Take a step: one pass. False if F did not fall."""
-        p = self._direction()
-        value = self.F
-        moved = self._search(p)
-        if moved is None:
-            if not self.pairs:
-                return False
+        before, g = self.F, self.g
+        moved = self._search(self._direction())
+        if moved is None and self.pairs:
             self.pairs.clear()
-            moved = self._search(Element(-self.g.a, -self.g.S))
-            if moved is None:
-                return False
-        g = self.g
+            moved = self._search(self._direction())
+        if moved is None:
+            return False
         self._look()
         y = self.g.plus(-1.0, g)
         sy = self.dot(moved, y)
         if sy > 0:
             self.pairs = [*self.pairs[1 - PAIRS :], Pair(moved, y, sy)]
-        return self.F < value
+        return self.F < before
 
     # -- parts of a step ---------------------------------------------------------------------------------------------------
 
-    def _scores(self, a: Float) -> Float:
-        return self.problem.products(a, self.dtype).astype(np.float64, copy=False)
+    def _element(self, a: Float, start: float) -> Element:
+        """The vector with these coefficients: one pass."""
+        S = self.problem.products(a, self.dtype).astype(np.float64, copy=False)
+        if self.start_square == 0:
+            return Element(a, S)
+        along = self._inner(a, self.start_scores) + start * self.start_square
+        return Element(a, S + start * self.start_scores, start, along)
 
     def _mean(self, rows: Float) -> Float:
         """The weighted mean over the samples, (n_outputs,)."""
-        return np.asarray(rows.mean(axis=0) if self.weight is None else (rows * self.weight).sum(axis=0))
+        return self.weight @ rows
 
-    def _losses(self, S: Float, shift: Float, *, derivatives: bool = False) -> tuple[float, Array | None, Float]:
-        core = self.problem.core("float64")
-        value, dS, r = _core.row_losses(core, S, shift, derivatives=derivatives, num_threads=self.problem.num_threads)
+    def _inner(self, A: Float, S: Float) -> float:
+        """The weighted mean of the rows' products."""
+        if self.problem.data.sample_weight is None:
+            return float(np.vdot(A, S)) / len(A)
+        return float(self.weight @ np.einsum("ij,ij->i", A, S))
+
+    def _losses(self, S: Float, shift: Float) -> tuple[float, Float, Float]:
+        """The mean loss with the intercepts' penalty, its derivatives in the scores of each row and in the intercepts."""
+        value, dS, r = _core.row_losses(self.problem.core("float64"), S, shift, num_threads=self.problem.num_threads)
+        assert dS is not None
         intercept = self.problem.regularizer.intercept
         return value + 0.5 * intercept * float(shift @ shift), dS, r + intercept * shift
 
     def _look(self) -> None:
         """Evaluate F and its gradient at V: a pass for the scores of the gradient."""
         l2 = self.problem.regularizer.l2
-        value, dS, _ = self._losses(self.V.S, self.shift, derivatives=True)
-        assert dS is not None
-        a = dS + l2 * self.V.a
+        a = self.dS + l2 * self.V.a
         if self.free:
             a -= self._mean(a)
-        self.g = Element(a, self._scores(a))
-        self.F = value + 0.5 * l2 * self.dot(self.V, self.V)
+        self.g = self._element(a, l2 * self.V.start)
+        self.F = self.value + 0.5 * l2 * self.dot(self.V, self.V)
         self.gap = self.dot(self.g, self.g) / (2 * l2) / max(abs(self.F), np.finfo(np.float64).tiny)
 
     def _direction(self) -> Element:
         """The two loops, on coefficients and scores alike."""
-        q = Element(-self.g.a, -self.g.S)
+        q = self.g.times(-1.0)
         if not self.pairs:
             return q
         coefficients = []
         for s, y, sy in reversed(self.pairs):
             c = self.dot(s, q) / sy
-            _add(q, -c, y)
+            q.add(-c, y)
             coefficients.append(c)
         s, y, sy = self.pairs[-1]
-        scale = sy / self.dot(y, y)
-        q.a[:] *= scale
-        q.S[:] *= scale
+        q = q.times(sy / self.dot(y, y))
         for (s, y, sy), c in zip(self.pairs, reversed(coefficients), strict=True):
-            _add(q, c - self.dot(y, q) / sy, s)
+            q.add(c - self.dot(y, q) / sy, s)
         return q
 
     def _search(self, p: Element) -> Element | None:
@@ -189,11 +231,10 @@ class RowSpace:
         problem, l2 = self.problem, self.problem.regularizer.l2
         across, along = self.dot(self.V, p), self.dot(p, p)
         S = self.V.S + p.S
-        _, dS, r = self._losses(S, self.shift, derivatives=True)
-        assert dS is not None
+        _, dS, r = self._losses(S, self.shift)
         curved = second_derivatives(problem, S + self.shift, p.S)
-        slope = self._mean(dS * p.S).sum() + l2 * (across + along)
-        curvature = self._mean(curved * p.S).sum() + l2 * along
+        slope = self._inner(dS, p.S) + l2 * (across + along)
+        curvature = self._inner(curved, p.S) + l2 * along
         if problem.fit_intercept:
             cross = self._mean(curved)
             solved = solve_semidefinite(self._hessian(S), cross)
@@ -201,14 +242,14 @@ class RowSpace:
         t = 1.0 - slope / curvature if curvature > 0 else 1.0
         if not t > 0.1:
             t = 0.1
-        before = self.F, self.shift, self.V
+        before, start = self.F, (self.V, self.shift)
         for _ in range(HALVINGS):
-            self.V = Element(before[2].a + t * p.a, before[2].S + t * p.S)
-            value = self._best_shift() + 0.5 * l2 * self.dot(self.V, self.V)
-            if value <= before[0]:
-                return Element(t * p.a, t * p.S)
+            self.V = start[0].plus(t, p)
+            self._best_shift(CENTRED * float(np.sqrt(np.mean(self.g.a**2))))
+            if self.value + 0.5 * l2 * self.dot(self.V, self.V) <= before + ROUNDING * abs(before):
+                return p.times(t)
             t *= 0.5
-        self.F, self.shift, self.V = before
+        self.V, self.shift = start
         return None
 
     def _hessian(self, S: Float) -> Float:
@@ -217,52 +258,37 @@ class RowSpace:
             self._shift_hessian = intercept_hessian(self.problem, S + self.shift)
         return self._shift_hessian
 
-    def _best_shift(self, accuracy: float | None = None) -> float:
-        """Make the intercepts the best ones for V: Newton's method with a kept Hessian; returns the losses."""
-        value, _, r = self._losses(self.V.S, self.shift)
+    def _best_shift(self, accuracy: float) -> None:
+        """Make the intercepts the best ones for V, up to a mean derivative: Newton's method with a kept Hessian."""
+        self.value, self.dS, r = self._losses(self.V.S, self.shift)
         if not self.problem.fit_intercept:
-            return value
-        if accuracy is None:
-            accuracy = CENTRED * float(np.sqrt(np.mean(self.g.a**2)))
-        fresh = False
+            return
         for _ in range(INTERCEPT_STEPS):
             worst = float(np.abs(r).max())
             if worst <= accuracy:
-                break
-            if self._shift_hessian is None:
-                fresh = True
+                return
+            fresh = self._shift_hessian is None
             trial = self.shift - solve_semidefinite(self._hessian(self.V.S), r)
-            new_value, _, new_r = self._losses(self.V.S, trial)
-            if float(np.abs(new_r).max()) < worst:
-                slow = float(np.abs(new_r).max()) > 0.3 * worst
-                self.shift, value, r = trial, new_value, new_r
-                if slow:
-                    self._shift_hessian = None
+            value, dS, new_r = self._losses(self.V.S, trial)
+            share = float(np.abs(new_r).max()) / worst
+            if share < 1:
+                self.shift, self.value, self.dS, r = trial, value, dS, new_r
             elif fresh:
-                break
-            else:
+                return
+            if share > SLOW:
                 self._shift_hessian = None
-        return value
-
-
-def _add(u: Element, t: float, v: Element) -> None:
-    """U += t v."""
-    for target, term in zip(u, v, strict=True):
-        scipy.linalg.blas.daxpy(term.reshape(-1), target.reshape(-1), a=t)
 
 
 def intercept_hessian(problem: LinearProblem, S: Float) -> Float:
     """Return the Hessian (n_outputs, n_outputs) of the mean loss at scores S in the intercepts, with their penalty."""
-    k, weight = problem.n_outputs, problem.data.sample_weight
-    if problem.data.kind != "classes":
-        rows = second_derivatives(problem, S, np.ones_like(S))
-        H = np.diag(np.maximum(np.average(rows, axis=0, weights=weight), 1e-12))
+    k = problem.n_outputs
+    if problem.data.kind != "classes" or k > MOST_OUTPUTS:
+        H = np.diag(np.maximum(weighted_mean(problem, curvatures(problem, S)), 1e-12))
     else:
         H = np.empty((k, k))
         for c in range(k):
             unit = np.zeros_like(S)
             unit[:, c] = 1.0
-            H[c] = np.average(second_derivatives(problem, S, unit), axis=0, weights=weight)
+            H[c] = weighted_mean(problem, second_derivatives(problem, S, unit))
     H[np.diag_indices(k)] += problem.regularizer.intercept
     return H
-

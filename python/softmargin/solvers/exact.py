@@ -63,11 +63,104 @@ def solve(
     margin: float = 1.0,
     delta: float = 1.0,
 ) -> SolveResult:
-    """Find the optimum."""
+    """Find the optimum of a linear model, with a certificate of how near it is.
+
+    Minimises ``F(W, b) = sum_i w_i loss(W x_i + b, y_i) / sum_i w_i + alpha R(W)``, and proves by a dual feasible point that the
+    result is within ``gap`` of the least value there is.
+
+    Parameters
+    ----------
+    X : array_like or sparse (n_samples, n_features)
+        Read as it is where :func:`softmargin.loss_and_grad` does; nothing of its size is allocated.
+    y : array_like (n_samples,) or (n_samples, n_outputs)
+        Labels 0..k-1, signs, a distribution over the classes or real targets, as the loss reads them.
+    loss : str, default "softmax"
+        One of ``sm.losses.names()``: all are convex, smooth or not.
+    penalty : Penalty or None, default L2(1e-4)
+        ``sm.L2(alpha)``, ``sm.L1(alpha)``, ``sm.ElasticNet(alpha, l1_ratio)``. scikit-learn's ``C`` is alpha = 1 / (C * sum of the
+        sample weights). None where nothing is penalised; then there is no bound, and `tol` is for ``gradient_norm``.
+    tol : float, default 1e-4
+        The relative gap to reach: (F - F*) / |F|.
+    max_iter : int, default 1000
+        Steps; a step is one pass over X or little more.
+    method : {"auto", "gram", "diagonal", "newton"}, default "auto"
+        The metric of the steps. "gram": the Gram matrix of a sample of rows, factorised, n_features^2 numbers; "diagonal": mean
+        squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers. "auto" takes "newton" where the Hessian
+        costs next to nothing, "gram" up to 5000 features, "diagonal" beyond.
+    fit_intercept : bool, default True
+        Whether there is a b.
+    standardize : bool, default False
+        Penalise as if every feature had mean 0 and variance 1 (weighted; scaled but not centred without an intercept). W and the
+        intercept are told in raw units all the same, and a constant feature gets the weight 0. Not needed for speed: features are
+        centred and scaled for the steps anyway.
+    intercept_penalty : float, default 0
+        Adds intercept_penalty / 2 * ||b||^2, as LIBLINEAR's augmented column does.
+    sample_weight : array_like (n_samples,), optional
+        At least 0, not all 0.
+    positive_weight : array_like (n_outputs,), optional
+        Multiplies the terms with target +1, for losses of signs only.
+    W0, intercept0 : array_like (n_outputs, n_features) and (n_outputs,), optional
+        Where to start, in raw units; zeros by default.
+    max_seconds : float, optional
+        Return the best point so far, with its gap, at the first pass that begins after so long.
+    num_threads : int, optional
+        ``sm.get_num_threads()`` by default, fewer for small work. The passes do not depend on it; scipy's factorisations take the
+        threads of its BLAS and may round differently.
+    margin, delta : float, default 1
+        Parameters of the losses that read them.
+
+    Returns
+    -------
+    SolveResult
+        ``W``, ``intercept``, ``loss``, ``gap``, ``converged``, ``gradient_norm``, ``n_iter``, ``n_passes``, ``method``, ``history``; W
+        is float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`softmargin.loss_and_grad`, and ``penalty: expected one with an l1 and an l2 part alone, got ...``,
+        ``method: expected one of 'auto', ..., got 'lbfgs'``.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Only where `tol` was not reached; with the gap that was.
+
+    Notes
+    -----
+    Steps are those of L-BFGS in a metric (scores in float32 where X is, float64 once that ends), within the orthant of the current
+    signs where there is an l1 part; a loss that is not smooth is replaced by smooth ones around the last dual variables. The
+    certificate is computed in float64 whatever X's dtype, one pass over X each time. Memory beyond X: the metric, a few arrays
+    (n_samples, n_outputs), and 20 pairs of vectors of the size of W.
+
+    Unlike scikit-learn's solvers, whose tolerances are for gradients in the units of the data, `tol` means the same for every
+    scale of X and every loss.
+
+    Source: Liu and Nocedal, Mathematical Programming 45 (1989) for L-BFGS; Frangella, Rathore, Zhao and Udell, JMLR 25 (2024) for
+    metrics from a sample of rows; the modules of ``softmargin.solvers`` name the rest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import softmargin as sm
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> result = sm.solve(X, [0, 0, 1, 1], penalty=sm.L2(0.01), tol=1e-6)
+    >>> result.converged, result.gap <= 1e-6
+    (True, True)
+    >>> result.predict_scores(X).argmax(axis=1)
+    array([0, 0, 1, 1])
+    """
     start = time.perf_counter()
     data = read_data(
-        X, y, loss, sample_weight=sample_weight, positive_weight=positive_weight, margin=margin, delta=delta,
-        n_outputs=None if W0 is None else len(np.asarray(W0)), dtype=np.dtype(np.float64),
+        X,
+        y,
+        loss,
+        sample_weight=sample_weight,
+        positive_weight=positive_weight,
+        margin=margin,
+        delta=delta,
+        n_outputs=None if W0 is None else len(np.asarray(W0)),
+        dtype=np.dtype(np.float64),
     )
     seconds = None if max_seconds is None else as_number("max_seconds", max_seconds, low_open=True)
     problem = prepare(
@@ -82,7 +175,7 @@ def solve(
     limits = Limits(as_number("tol", tol), as_integer("max_iter", max_iter, 0))
     chosen = choose("method", method, METHODS)
     if chosen == "auto":
-        chosen = automatic(problem, warm=W0 is not None)
+        chosen = automatic(problem)
     x = np.zeros(problem.size)
     if W0 is not None:
         W = as_weights("W0", np.asarray(W0, dtype=np.float64), problem.n_features)
@@ -108,7 +201,9 @@ def prepare(
     """Return the problem that the solvers work on: its penalty in numbers, its centre and scale."""
     parts = _core.l1_l2(as_spec(penalty))
     if parts is None:
-        raise ValueError(f"penalty: expected one with an l1 and an l2 part alone, got {penalty!r}; sm.fit takes every penalty")
+        raise ValueError(
+            f"penalty: expected one with an l1 and an l2 part alone, got {penalty!r}; sm.fit takes every penalty"
+        )
     l1, l2 = parts
     regularizer = Regularizer(l1, l2, intercept_penalty)
     centred = fit_intercept and intercept_penalty == 0
@@ -138,13 +233,13 @@ def sample_mean(data: Data, rows: int = 2000) -> Float:
     return np.average(data.matrix.core.arrays[0][index], axis=0, weights=weight).astype(np.float64)
 
 
-def automatic(problem: LinearProblem, *, warm: bool = False) -> str:
+def automatic(problem: LinearProblem) -> str:
     """Return the metric for the shape of a problem."""
     if affordable_hessian(problem, NEWTON_WORK):
         return "newton"
     if problem.n_features <= MOST_DENSE:
         return "gram"
-    return "rows" if applies(problem) and not warm else "diagonal"
+    return "rows" if applies(problem) else "diagonal"
 
 
 def arithmetic(problem: LinearProblem) -> str:

@@ -1,0 +1,257 @@
+"""`solve_path`: the optimum for many strengths of the penalty and many folds, each started from the last."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from softmargin._validation import (
+    as_bool,
+    as_integer,
+    as_number,
+    as_sample_weight,
+    as_threads,
+    choose,
+    describe,
+    first_bad,
+    read_matrix,
+)
+from softmargin.objective import read_data
+from softmargin.penalties import Penalty
+
+from .engine import Engine, Limits
+from .exact import DEFAULT_PENALTY, METHODS, arithmetic, automatic, finish, prepare
+from .problem import Array
+from .results import SolveResult, warn_if_not_converged
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class PathResult:
+    """The optima of a path.
+
+    Attributes
+    ----------
+    alphas : ndarray (n_alphas,)
+        As they were given.
+    results : list of list of SolveResult
+        ``results[fold][i]`` is the optimum for ``alphas[i]`` on the training rows of the fold; one fold of all rows without
+        `folds`.
+    val_loss : ndarray (n_folds, n_alphas) or None
+        Mean loss on the held-out rows, without the penalty, weighted by `sample_weight`; None without `folds`.
+    n_passes : float
+        Passes over X in all.
+    """
+
+    alphas: npt.NDArray[np.float64]
+    results: list[list[SolveResult]]
+    val_loss: npt.NDArray[np.float64] | None
+    n_passes: float
+
+    @property
+    def best_alpha(self) -> float:
+        """The alpha of the least mean `val_loss`.
+
+        Raises
+        ------
+        ValueError
+            ``folds: expected folds to choose alpha by, got None``
+        """
+        if self.val_loss is None:
+            raise ValueError("folds: expected folds to choose alpha by, got None")
+        return float(self.alphas[int(self.val_loss.mean(axis=0).argmin())])
+
+    def __repr__(self) -> str:
+        return f"PathResult(n_folds={len(self.results)}, n_alphas={len(self.alphas)}, n_passes={self.n_passes:g})"
+
+
+def solve_path(
+    X: Any,
+    y: npt.ArrayLike,
+    *,
+    alphas: npt.ArrayLike,
+    folds: Any = None,
+    loss: str = "softmax",
+    penalty: Penalty = DEFAULT_PENALTY,
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    method: str = "auto",
+    fit_intercept: bool = True,
+    standardize: bool = False,
+    intercept_penalty: float = 0.0,
+    sample_weight: npt.ArrayLike | None = None,
+    positive_weight: npt.ArrayLike | None = None,
+    num_threads: int | None = None,
+    margin: float = 1.0,
+    delta: float = 1.0,
+) -> PathResult:
+    """Find the optimum for each alpha, and for each fold of the rows.
+
+    The strongest penalty comes first; every other problem starts from the solution before it, and all share the Gram matrix of
+    one sample of rows. A fold is a weight of 0 for the rows held out: X is never copied.
+
+    Parameters
+    ----------
+    X, y, loss, tol, max_iter, method, fit_intercept, standardize, intercept_penalty, sample_weight, positive_weight, num_threads, \
+margin, delta
+        As in :func:`solve`. With `standardize`, each fold has the means and deviations of its own training rows.
+    alphas : array_like (n_alphas,)
+        Above 0, in any order.
+    folds : int, array_like (n_samples,) of fold numbers, or iterable of (train, test) index arrays, optional
+        An integer K deals the rows out in turn, 0, 1, ..., K-1, 0, ...: shuffle them, or pass the splits of one of scikit-learn's
+        splitters, where their order means something.
+    penalty : Penalty, default L2
+        Its alpha is replaced by each of `alphas`.
+
+    Returns
+    -------
+    PathResult
+        ``results``, ``val_loss``, ``best_alpha``
+
+    Raises
+    ------
+    ValueError
+        ``alphas: expected numbers above 0, got 0.0 at row 2``, ``folds: expected at least 2, got 1`` and the like.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where a certificate was not reached.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import softmargin as sm
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.integers(0, 2, 60)
+    >>> X = rng.standard_normal((60, 5)) + y[:, None]
+    >>> path = sm.solve_path(X, y, alphas=[1e-3, 1e-2, 1e-1], folds=3)
+    >>> path.val_loss.shape, path.best_alpha in path.alphas
+    ((3, 3), True)
+    """
+    matrix = read_matrix(X)
+    n = matrix.n_samples
+    strengths = _alphas(alphas)
+    if not hasattr(penalty, "alpha"):
+        raise TypeError(f"penalty: expected a penalty with an alpha, got {describe(penalty)}")
+    weights = as_sample_weight(sample_weight, n)
+    base = np.ones(n) if weights is None else weights
+    masks = [None] if folds is None else [train for train, _ in _folds(folds, n)]
+    tests = [] if folds is None else [test for _, test in _folds(folds, n)]
+    chosen, threads = choose("method", method, METHODS), as_threads(num_threads)
+    limits = Limits(as_number("tol", tol), as_integer("max_iter", max_iter, 0))
+    order = np.argsort(-strengths)
+    results: list[list[SolveResult]] = []
+    val_loss = np.zeros((len(tests), len(strengths)))
+    grams: list[Array] | None = None
+    n_passes = 0.0
+    for fold, mask in enumerate(masks):
+        data = read_data(
+            matrix,
+            y,
+            loss,
+            dtype=np.dtype(np.float64),
+            sample_weight=weights if mask is None else np.where(mask, base, 0.0),
+            positive_weight=positive_weight,
+            margin=margin,
+            delta=delta,
+        )
+        last: SolveResult | None = None if not results else results[-1][int(order[0])]
+        found: dict[int, SolveResult] = {}
+        for i in order:
+            problem = prepare(
+                data,
+                with_alpha(penalty, float(strengths[i])),
+                fit_intercept=as_bool("fit_intercept", fit_intercept),
+                standardize=as_bool("standardize", standardize),
+                intercept_penalty=as_number("intercept_penalty", intercept_penalty),
+                num_threads=threads,
+                deadline=None,
+            )
+            x = np.zeros(problem.size)
+            if last is not None:
+                x = problem.from_raw(last.W, np.zeros(problem.n_outputs) if last.intercept is None else last.intercept)
+            engine = Engine(
+                problem, x, automatic(problem) if chosen == "auto" else chosen, limits, arithmetic(problem), grams
+            )
+            last = found[int(i)] = finish(engine, time.perf_counter())
+            grams = engine.first_grams
+            n_passes += last.n_passes
+            warn_if_not_converged(last, limits.tol, f"alpha={strengths[i]:g}: a larger max_iter goes on")
+        results.append([found[i] for i in range(len(strengths))])
+        if tests:
+            held_out = read_data(
+                matrix,
+                y,
+                loss,
+                dtype=np.dtype(np.float64),
+                n_outputs=data.n_outputs,
+                sample_weight=np.where(tests[fold], base, 0.0),
+                positive_weight=positive_weight,
+                margin=margin,
+                delta=delta,
+            )
+            for i, result in enumerate(results[-1]):
+                value, _, _ = held_out.problem.loss_and_grad(
+                    result.W, result.intercept, gradient=False, num_threads=threads
+                )
+                val_loss[fold, i] = value
+                n_passes += 0.5
+    return PathResult(strengths, results, val_loss if tests else None, n_passes)
+
+
+def with_alpha(penalty: Any, alpha: float) -> Penalty:
+    """Return the penalty with another strength."""
+    changed: Penalty = dataclasses.replace(penalty, alpha=alpha)
+    return changed
+
+
+def _alphas(alphas: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    values = np.asarray(alphas, dtype=np.float64)
+    if values.ndim != 1 or len(values) == 0:
+        raise ValueError(f"alphas: expected shape (n_alphas,), got {values.shape}")
+    first_bad("alphas", values, np.isfinite(values) & (values > 0), "numbers above 0")
+    return values
+
+
+def _folds(folds: Any, n: int) -> Sequence[tuple[Mask, Mask]]:
+    """Masks (n,) of the training and of the held-out rows of each fold."""
+    if isinstance(folds, int | np.integer):
+        count = as_integer("folds", folds, 2)
+        return _numbered(np.arange(n) % count)
+    if isinstance(folds, np.ndarray) or (isinstance(folds, Sequence) and len(folds) > 0 and np.ndim(folds[0]) == 0):
+        numbers = np.asarray(folds)
+        if numbers.shape != (n,):
+            raise ValueError(f"folds: expected shape ({n},), a fold number for each sample, got {numbers.shape}")
+        return _numbered(numbers)
+    if not isinstance(folds, Iterable):
+        raise TypeError(f"folds: expected an integer, fold numbers or (train, test) pairs, got {describe(folds)}")
+    masks = []
+    for train, test in folds:
+        pair = []
+        for index in (train, test):
+            mask = np.zeros(n, dtype=bool)
+            mask[np.asarray(index)] = True
+            if not mask.any():
+                raise ValueError("folds: expected rows in every part, got an empty one")
+            pair.append(mask)
+        masks.append((pair[0], pair[1]))
+    if not masks:
+        raise ValueError("folds: expected at least one (train, test) pair, got none")
+    return masks
+
+
+def _numbered(numbers: npt.NDArray[Any]) -> Sequence[tuple[Mask, Mask]]:
+    values = np.unique(numbers)
+    if len(values) < 2:
+        raise ValueError(f"folds: expected at least 2 folds, got {len(values)}")
+    return [(numbers != value, numbers == value) for value in values]
+
+
+__all__ = ["PathResult", "solve_path"]

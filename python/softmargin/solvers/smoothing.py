@@ -1,0 +1,79 @@
+"""Losses that are not smooth: a sequence of smooth ones, each centred at the dual variables of the last solution.
+
+    loss_t(s) = max over a of  a s - loss*(a) - width/2 |a - centre_t|^2,   centre_{t+1} = the a that attains it
+
+Unlike smoothing around 0, whose error is of the order of the width, the error vanishes at a fixed width: it is the proximal point
+method on the dual (the method of multipliers on the primal). The a are feasible for the loss itself, so that the certificate needs
+nothing new. Source: Rockafellar, Augmented Lagrangians and Applications of the Proximal Point Algorithm in Convex Programming,
+Mathematics of Operations Research 1 (1976); Nesterov, Smooth Minimization of Non-Smooth Functions, Mathematical Programming 103
+(2005).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from softmargin import _core
+
+from .problem import Array, LinearProblem
+
+# The first width, in proportion to the mean loss at the start: about the scale of the scores' errors.
+FIRST_WIDTH = 0.5
+
+# The width falls by this factor after a round whose gap fell by less than SLOW.
+NARROWER = 0.3
+SLOW = 0.3
+
+# A round ends when the smoothed problem is solved to this share of the gap that the last round left ...
+SHARE = 0.1
+# ... or, where its gap cannot be told, when the gradient has fallen by this factor.
+FALL = 0.05
+
+
+class Rounds:
+    """The centre and the width of the smoothing, kept in the core's problems of both arithmetics.
+
+    Parameters
+    ----------
+    problem : LinearProblem
+    start : float
+        The mean loss at the start.
+    """
+
+    def __init__(self, problem: LinearProblem, start: float) -> None:
+        self.problem, self.width = problem, FIRST_WIDTH * max(start, float(np.finfo(np.float32).tiny))
+        self.centre: Array = np.zeros((problem.n_samples, problem.n_outputs))
+        self.gap, self.first_norm = np.inf, np.inf
+        self._apply()
+
+    @property
+    def smoothing(self) -> tuple[Array, float]:
+        """Centre (n_samples, n_outputs) float64 and width, as the core takes them."""
+        return self.centre, self.width
+
+    def begins(self, norm: float) -> None:
+        """Note the norm of the gradient at the beginning of a round."""
+        self.first_norm = norm
+
+    def over(self, estimate: float, norm: float, tol: float) -> bool:
+        """Return whether the smoothed problem is solved well enough, to a relative gap `estimate`, infinite if unknown."""
+        if np.isfinite(estimate):
+            return estimate <= max(SHARE * min(self.gap, 1.0), 0.3 * tol)
+        return norm <= FALL * self.first_norm
+
+    def next(self, S: Array, gap: float) -> None:
+        """Centre the loss at the dual variables at scores S; `gap` is what the certificate says of them."""
+        problem = self.problem
+        dtype = S.dtype.name
+        _, A, _ = _core.row_losses(
+            problem.core(dtype), S, np.zeros(problem.n_outputs, dtype=dtype), num_threads=problem.num_threads
+        )
+        if not gap < SLOW * self.gap:
+            self.width *= NARROWER
+        self.gap = min(gap, self.gap)
+        self.centre = np.ascontiguousarray(A, dtype=np.float64)
+        self._apply()
+
+    def _apply(self) -> None:
+        for dtype in ("float32", "float64"):
+            self.problem.core(dtype).smooth(np.ascontiguousarray(self.centre, dtype=dtype), self.width)

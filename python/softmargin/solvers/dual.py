@@ -267,7 +267,9 @@ class Balance:
         if np.any(room[rows, outputs] < np.abs(amount)):
             return None
         A[rows, outputs] -= np.divide(amount, weight[rows], out=np.zeros_like(r), where=r != 0)
-        return np.asarray(G - r[:, None] * self.problem.rows(rows, "float64"))
+        for c in np.flatnonzero(r):
+            G[c] -= r[c] * self.problem.rows(rows[c : c + 1], "float64")[0]
+        return G
 
     def _one_distribution(self, A: Float, G: Float, r: Float) -> Float | None:
         """The same out of the one sample whose least likely class has the most room."""
@@ -279,7 +281,10 @@ class Balance:
         if room[row] < np.abs(amount).max():
             return None
         A[row] -= amount / weight[row]
-        return np.asarray(G - np.outer(r, self.problem.rows(np.array([row]), "float64")[0]))
+        z = self.problem.rows(np.array([row]), "float64")[0]
+        for c in np.flatnonzero(r):
+            G[c] -= r[c] * z
+        return G
 
     def _signs(self, A: Float, G: Float, r: Float) -> Float:
         """Raise the side that is too small: r > 0 means that the positive samples' -a are."""

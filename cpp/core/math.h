@@ -132,7 +132,7 @@ inline T log1p(T u) {
   return twice_atanh<T, FloatBits<T>::log1p_terms>(u / (T(2) + u));
 }
 
-// x log x for 0 <= x <= 1, 0 at 0 (and below the smallest normal number, where it is less than 1e-35).
+// x log x for x >= 0, 0 at 0 (and below the smallest normal number, where it is less than 1e-35).
 template <class T>
 inline T negative_entropy(T x) {
   constexpr T tiny = std::numeric_limits<T>::min();

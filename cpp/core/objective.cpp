@@ -45,7 +45,7 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
     slots.push_back({0, G.data() + (gradient ? s * size : 0), db.data() + s * k});
   }
   threads = static_cast<int>(minimum<int64_t>(threads, n_slots));
-  Workspace<T> workspace(problem.X, layout.width, k, threads);
+  Workspace<T> workspace(layout.width, k, threads);
   std::vector<Buffer<T>> parts, scores;
   for (int i = 0; i < threads; ++i) {
     parts.push_back(Buffer<T>::zeros(gradient && !wide ? size : 0));
@@ -55,8 +55,7 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
   std::atomic<bool> finite{true};
   in_regions(threads, left, poll, [&](Team& team, std::size_t s) {
     const auto rank = static_cast<std::size_t>(team.rank());
-    const bool staged = problem.derivatives == nullptr;  // by the scores
-    const Scratch<T> scratch = workspace.scratch(team.rank(), gradient ? kTileRows / 2 : kTileRows);
+    const Scratch<T> scratch = workspace.scratch(team.rank(), problem.derivatives ? 0 : gradient ? kTileRows / 2 : kTileRows);
     T* S = scores[rank].data();
     T* part = parts[rank].data();
     Slot<T>& slot = slots[s];
@@ -70,8 +69,8 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
         left[s].begin = left[s].end;
         return;
       }
-      if (gradient && wide) layout.gradient_wide(problem.X, tile, all, S, k, slot.G, scratch, staged);
-      if (gradient && !wide) layout.gradient(problem.X, tile, all, S, k, part, scratch, staged);
+      if (gradient && wide) layout.gradient_wide(problem.X, tile, all, S, k, slot.G, scratch, true);
+      if (gradient && !wide) layout.gradient(problem.X, tile, all, S, k, part, scratch, true);
     }
     if (gradient && !wide) problem.kernels().flush(part, slot.G, size);
   });
@@ -172,7 +171,7 @@ bool all_scores(const Problem<T>& problem, const T* W, const T* b, T* S, int num
   const LayoutKernels<T>& layout = problem.layout();
   const int64_t n = problem.X.n_samples, k = problem.n_outputs;
   const int threads = threads_for(num_threads, problem.multiply_adds(n) / 2);
-  Workspace<T> workspace(problem.X, layout.width, k, threads);
+  Workspace<T> workspace(layout.width, k, threads);
   std::vector<Buffer<T>> tiles;
   for (int i = 0; i < threads; ++i) tiles.emplace_back(k * kTileRows);
   const int64_t n_tiles = (n + kTileRows - 1) / kTileRows;

@@ -21,7 +21,7 @@ class TwoPhase {
         layout_(problem.layout()),
         packing_(problem.packing()),
         max_tiles_(tiles_of(max_rows) + 2),
-        workspace_(problem.X, layout_.width, problem.n_outputs, threads),
+        workspace_(layout_.width, problem.n_outputs, threads),
         S_(max_tiles_ * problem.n_outputs * kTileRows),
         loss_(max_tiles_),
         db_(max_tiles_ * problem.n_outputs) {

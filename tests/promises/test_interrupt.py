@@ -171,6 +171,15 @@ def test_searches():
         assert answers_in_time(lambda search=search: search(X, y, n_trials=10**6))
 
 
+@pytest.mark.parametrize("method", ["gram", "diagonal", "newton"])
+@pytest.mark.parametrize("loss", ["softmax", "hinge"])
+def test_solve(loss, method):
+    """Also between its passes: while it makes a metric, looks for the best intercept, or checks the dual bound."""
+    X, y = windows(10**5, 100), np.arange(10**5) % 3
+    options = {"loss": loss, "method": method, "penalty": sm.L2(0.1), "tol": 0.1}
+    assert answers_in_time(lambda: [sm.solve(X, y, **options) for _ in range(10**4)])
+
+
 @pytest.mark.parametrize("X", [rows_of_one(2 * 10**5, 512), sparse(2 * 10**5, 512, 20)], ids=["dense", "sparse"])
 def test_everything_is_usable_afterwards(X):
     """Objects that were interrupted give the bits that others give, arrays of the caller are as they were."""
@@ -182,6 +191,7 @@ def test_everything_is_usable_afterwards(X):
         lambda: _core.scores(W, None, matrix),
         lambda: _core.moments(matrix, None),
         lambda: sm.fit(X, np.arange(X.shape[0]) % k, W0=W, rng=0, epochs=1).W,
+        lambda: sm.solve(X, np.arange(X.shape[0]) % k, W0=W, penalty=sm.L2(0.1), tol=0.1).W,
     ]
     before = [flat(call()) for call in calls]
     W_before = W.copy()

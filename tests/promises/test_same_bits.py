@@ -118,3 +118,21 @@ def test_fit_of_batches_beyond_the_cache():
     X, y = RNG.normal(size=(5000, 65)).astype(np.float32), RNG.integers(0, 3, 5000)
     for form, rule in itertools.product((X, scipy.sparse.csr_array(np.where(X > 1, X, 0))), RULES):
         assert len(fit_bits(form, y, optimizer=rule, batch_size=None, epochs=2, penalty=sm.L1(0.01))) == 1
+
+
+# Of the three metrics BLAS has a part in two; it gives the same bits for any number of threads of ours, as it has its own.
+@pytest.mark.parametrize("method", ["newton", "gram", "diagonal"])
+@pytest.mark.parametrize("loss", sm.losses.names())
+def test_solve(loss, method):
+    X = RNG.normal(size=(4000, 12))
+    S = X @ RNG.normal(size=(12, 3)) + RNG.normal(size=(4000, 3))
+    y = S if sm.losses.info(loss)["target"] == "real" else S.argmax(axis=1)
+    sparse = scipy.sparse.csr_array(np.where(X > 0.5, X, 0).astype(np.float32))
+    for form, penalty in ((X, sm.L2(0.01)), (sparse, sm.L2(0.01)), (X.astype(np.float32), sm.ElasticNet(0.01, 0.5))):
+
+        def everything(num_threads, form=form, penalty=penalty):
+            options = {"loss": loss, "penalty": penalty, "method": method, "tol": 1e-2, "num_threads": num_threads}
+            result = sm.solve(form, y, **options)
+            return result.W, result.intercept, result.loss, result.gap, [record.loss for record in result.history]
+
+        assert len(bits(everything)) == 1

@@ -15,11 +15,13 @@ inline constexpr int kFeatureTile = 256;
 // Rows of accumulators: kTileRows, rounded up to the widest vector.
 inline constexpr int kAccumulatorRows = 32;
 
+// From one row of a tile that is copied to the next: 16 elements more than a multiple of 64 bytes, so that they never
+// meet in the same set of the cache.
+inline constexpr int64_t kStagedStride = kFeatureTile + kPanel;
+
 template <class T>
 struct Scratch {
-  T* staged;                // [kTileRows][staged_stride]: rows converted to T
-  int64_t staged_features;  // how many features of a row fit: all of them, or one tile
-  int64_t staged_stride;
+  T* staged;                // [kTileRows][kStagedStride]: rows of a tile as T
   int64_t prefetched_rows;  // of the next tile, by the score kernel; a gradient kernel that follows at once fetches the
                             // others
   void* accumulators;       // [kScoreOutputs][kAccumulatorRows] vectors of up to 64 bytes; CSR: [n_outputs] of T

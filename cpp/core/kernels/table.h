@@ -26,10 +26,10 @@ struct LayoutKernels {
   int width;  // lanes of a panel of packed W
   void (*scores)(const MatrixView&, const Rows&, const T* W, const T* b, int64_t n_outputs, T* S, const Scratch<T>&);
   void (*gradient)(const MatrixView&, const Rows&, Features, const T* dS, int64_t n_outputs, T* dW, const Scratch<T>&,
-                   bool staged);
+                   bool fused);
   // Sums in double, for layouts where moving a T sum into double would cost more than the rows; else null.
   void (*gradient_wide)(const MatrixView&, const Rows&, Features, const T* dS, int64_t n_outputs, double* dW,
-                        const Scratch<T>&, bool staged);
+                        const Scratch<T>&, bool fused);
 };
 
 template <class T>

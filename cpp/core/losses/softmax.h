@@ -76,17 +76,20 @@ struct Softmax {
     }
   }
 
-  // sum_j p_j log p_j with p = a + t, a distribution.
+  // sum_j p_j log p_j - m log m with p = a + t, of the mass m of t: 1 but for the rounding of a distribution.
   template <class T>
   static void conjugate(const T* A, int64_t n_outputs, const TileTargets<T>& y, const LossParameters&, T* value) {
-    lanes([&](int r) { value[r] = T(0); });
+    alignas(64) T mass[kTileRows];
+    lanes([&](int r) { value[r] = mass[r] = T(0); });
     for (int64_t c = 0; c < n_outputs; ++c) {
       const T* a = A + c * kTileRows;
       lanes([&](int r) {
         const T target = y.label ? (y.label[r] == c ? T(1) : T(0)) : y.value[c * kTileRows + r];
         value[r] += negative_entropy(maximum(a[r] + target, T(0)));
+        mass[r] += target;
       });
     }
+    lanes([&](int r) { value[r] -= negative_entropy(mass[r]); });
   }
 };
 

@@ -3,7 +3,7 @@
 Everything is float64 and nothing is fast. What is written here is what softmargin means: the compiled core is tested
 against it.
 
-    LOSSES        name -> (S, y, *, margin, delta, positive_weight) -> (loss, dS)           losses.py
+    LOSSES        name -> Loss: (S, y, **options) -> (loss, dS), its conjugate and Hessian   losses.py
     PENALTIES     name -> parameters -> (alpha1, smooth part)                                penalties.py
     OPTIMIZERS    name -> (init, step)                                                       optimizers.py
     loss_and_grad F(W, b) and its gradient                                                   objective.py

@@ -7,7 +7,9 @@ others every output stands alone, so they give (n, k), which is summed over the 
 At a kink, where a loss has no derivative, dS is the one of the flat side: 0 for a hinge exactly at its margin, 0 for
 the absolute error at 0.
 
-`@loss` enters a function into LOSSES under its name; the argument says how y is read.
+`@loss` enters a function into LOSSES under its name; the first argument says how y is read, the others are what solvers and
+their certificates ask for (registry.py): the conjugate loss*(a) = max over s of a.s - loss(s), and the product of the Hessian
+with V, or for a loss that is not smooth the dual variables nearest to a centre.
 """
 
 from __future__ import annotations
@@ -15,13 +17,34 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .registry import loss
+from .registry import divide, loss
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
 
-@loss("distributions")
+def x_log_x(x: Float) -> Float:
+    """Return x log x, 0 at 0; x below 0 is rounding and taken as 0."""
+    x = np.maximum(x, 0)
+    return x * np.log(np.where(x > 0, x, 1))
+
+
+def softmax_conjugate(A: Float, t: Float) -> Float:
+    """Sum_j p_j log p_j - m log m, with p = a + t, at least 0 and summing to the mass m of t, which is 1 up to rounding."""
+    entropy: Float = x_log_x(A + t).sum(axis=1)
+    return entropy - x_log_x(t.sum(axis=1))
+
+
+def softmax_hessian(S: Float, V: Float, t: Float) -> Float:
+    """(diag(p) - p p') V, times the mass of t."""
+    e = np.exp(S - S.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    product: Float = p * V - p * (p * V).sum(axis=1, keepdims=True)
+    mass: Float = t.sum(axis=1, keepdims=True)
+    return mass * product
+
+
+@loss("distributions", conjugate=softmax_conjugate, hessian=softmax_hessian)
 def softmax(S: Float, t: Float) -> tuple[Float, Float]:
     """Cross-entropy -sum_j t_j log p_j with p = softmax(s); a label y is the distribution with t_y = 1.
 
@@ -40,7 +63,18 @@ def softmax(S: Float, t: Float) -> tuple[Float, Float]:
     return -(t * log_p).sum(axis=1), t.sum(axis=1, keepdims=True) * np.exp(log_p) - t
 
 
-@loss("labels")
+def hinge_conjugate(A: Float, y: Int, margin: float) -> Float:
+    """-margin sum_{j != y} a_j, for a_j in [0, 1]."""
+    paid: Float = others(A, y).sum(axis=1)
+    return -margin * paid
+
+
+def hinge_nearest(S: Float, y: Int, centre: Float, width: Float, margin: float) -> Float:
+    """Each a_j, j != y, for itself: centre_j + excess_j / width, clipped to [0, 1]."""
+    return paid_by_right_class(np.clip(centre + excess_over_right_class(S, y, margin) / width, 0, 1), y)
+
+
+@loss("labels", conjugate=hinge_conjugate, nearest=hinge_nearest)
 def hinge(S: Float, y: Int, margin: float) -> tuple[Float, Float]:
     """Weston-Watkins hinge: sum_{j != y} max(0, s_j - s_y + margin).
 
@@ -59,7 +93,20 @@ def hinge(S: Float, y: Int, margin: float) -> tuple[Float, Float]:
     return np.maximum(excess, 0).sum(axis=1), dS
 
 
-@loss("labels")
+def squared_hinge_conjugate(A: Float, y: Int, margin: float) -> Float:
+    """Sum_{j != y} a_j^2 / 4 - margin a_j, for a_j of at least 0."""
+    U = others(A, y)
+    value: Float = (U**2 / 4 - margin * U).sum(axis=1)
+    return value
+
+
+def squared_hinge_hessian(S: Float, V: Float, y: Int, margin: float) -> Float:
+    """Two (v_j - v_y) for the classes that come within the margin, and minus their sum for y."""
+    moved = V - V[np.arange(len(y)), y][:, None]
+    return paid_by_right_class(2 * (excess_over_right_class(S, y, margin) > 0) * moved, y)
+
+
+@loss("labels", conjugate=squared_hinge_conjugate, hessian=squared_hinge_hessian)
 def squared_hinge(S: Float, y: Int, margin: float) -> tuple[Float, Float]:
     """Sum of the squared hinge terms: sum_{j != y} max(0, s_j - s_y + margin)^2.
 
@@ -78,7 +125,19 @@ def squared_hinge(S: Float, y: Int, margin: float) -> tuple[Float, Float]:
     return (excess**2).sum(axis=1), dS
 
 
-@loss("labels")
+def crammer_singer_nearest(S: Float, y: Int, centre: Float, width: Float, margin: float) -> Float:
+    """The a_j, j != y: centre + excess / width, projected onto those of at least 0 that sum to at most 1."""
+    target = centre + excess_over_right_class(S, y, margin) / width  # -infinity for j = y
+    U = np.maximum(target, 0)
+    for u, v in zip(U, target, strict=True):
+        if u.sum() > 1:
+            ordered = np.sort(v)[::-1]
+            shifts = (np.cumsum(ordered) - 1) / np.arange(1, len(v) + 1)
+            u[:] = np.maximum(v - shifts[np.flatnonzero(ordered > shifts)[-1]], 0)
+    return paid_by_right_class(U, y)
+
+
+@loss("labels", conjugate=hinge_conjugate, nearest=crammer_singer_nearest)
 def crammer_singer(S: Float, y: Int, margin: float) -> tuple[Float, Float]:
     """Crammer-Singer hinge: max(0, max_{j != y} s_j - s_y + margin); only the strongest wrong class counts.
 
@@ -100,7 +159,11 @@ def crammer_singer(S: Float, y: Int, margin: float) -> tuple[Float, Float]:
     return np.maximum(worst, 0), dS
 
 
-@loss("signs")
+@loss(
+    "signs",
+    conjugate=lambda A, t: x_log_x(-t * A) + x_log_x(1 + t * A),  # for -t a in [0, 1]
+    hessian=lambda S, V, t: V * np.exp(-np.logaddexp(0, t * S) - np.logaddexp(0, -t * S)),
+)
 def logistic(S: Float, t: Float) -> tuple[Float, Float]:
     """Logistic loss of each output: log(1 + exp(-t s)), t = -1 or +1.
 
@@ -114,7 +177,11 @@ def logistic(S: Float, t: Float) -> tuple[Float, Float]:
     return np.logaddexp(0, -t * S), -t * np.exp(-np.logaddexp(0, t * S))
 
 
-@loss("signs")
+@loss(
+    "signs",
+    conjugate=lambda A, t, margin: margin * t * A,  # for -t a in [0, 1]
+    nearest=lambda S, t, centre, width, margin: -t * np.clip(-t * centre + divide(margin - t * S, width), 0, 1),
+)
 def binary_hinge(S: Float, t: Float, margin: float) -> tuple[Float, Float]:
     """Hinge of each output: max(0, margin - t s), t = -1 or +1.
 
@@ -129,7 +196,11 @@ def binary_hinge(S: Float, t: Float, margin: float) -> tuple[Float, Float]:
     return np.maximum(excess, 0), -t * (excess > 0)
 
 
-@loss("signs")
+@loss(
+    "signs",
+    conjugate=lambda A, t, margin: A**2 / 4 + margin * t * A,  # for -t a of at least 0
+    hessian=lambda S, V, t, margin: 2 * (margin - t * S > 0) * V,
+)
 def binary_squared_hinge(S: Float, t: Float, margin: float) -> tuple[Float, Float]:
     """Squared hinge of each output: max(0, margin - t s)^2, t = -1 or +1.
 
@@ -144,7 +215,7 @@ def binary_squared_hinge(S: Float, t: Float, margin: float) -> tuple[Float, Floa
     return excess**2, -2 * t * excess
 
 
-@loss("real")
+@loss("real", conjugate=lambda A, y: A**2 / 4 + y * A, hessian=lambda _S, V, _y: 2 * V)
 def mse(S: Float, y: Float) -> tuple[Float, Float]:
     """Squared error of each output: (s - y)^2, without the 1/2 that some texts put in front.
 
@@ -159,7 +230,11 @@ def mse(S: Float, y: Float) -> tuple[Float, Float]:
     return residual**2, 2 * residual
 
 
-@loss("real")
+@loss(
+    "real",
+    conjugate=lambda A, y: y * A,  # for |a| of at most 1
+    nearest=lambda S, y, centre, width: np.clip(centre + (S - y) / width, -1, 1),
+)
 def mae(S: Float, y: Float) -> tuple[Float, Float]:
     """Absolute error of each output: |s - y|; its derivative at 0 is taken as 0.
 
@@ -174,7 +249,11 @@ def mae(S: Float, y: Float) -> tuple[Float, Float]:
     return np.abs(residual), np.sign(residual)
 
 
-@loss("real")
+@loss(
+    "real",
+    conjugate=lambda A, y: A**2 / 2 + y * A,  # for |a| of at most delta
+    hessian=lambda S, V, y, delta: (np.abs(S - y) <= delta) * V,
+)
 def huber(S: Float, y: Float, delta: float) -> tuple[Float, Float]:
     """Huber loss of each output: r^2 / 2 for |r| <= delta, else delta (|r| - delta / 2), with r = s - y.
 
@@ -198,3 +277,15 @@ def excess_over_right_class(S: Float, y: Int, margin: float) -> Float:
     excess = S - S[rows, y][:, None] + margin
     excess[rows, y] = -np.inf
     return excess
+
+
+def others(A: Float, y: Int) -> Float:
+    """Return A with 0 for j = y."""
+    return np.where(np.arange(A.shape[1]) == y[:, None], 0.0, A)
+
+
+def paid_by_right_class(U: Float, y: Int) -> Float:
+    """Return U with minus the sum of the other classes for j = y: shifting all scores alike costs nothing."""
+    U = others(U, y)
+    U[np.arange(len(y)), y] = -U.sum(axis=1)
+    return U

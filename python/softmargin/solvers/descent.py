@@ -25,6 +25,9 @@ FLATTER = 0.9
 TRIES = 20
 LONGER = 4.0
 
+# Unknowns that reach 0 within one step, each at the price of a factor.
+PIVOTS = 100
+
 # F is a sum of losses, each rounded in the arithmetic of its dtype; a rise by this many roundings of F is not seen as one.
 NOISE = 8
 
@@ -119,7 +122,7 @@ class Descent:
         free[:n] = (self.x[:n] != 0) | (np.abs(self.g[:n]) > l1)
         signs = np.where(self.x[:n] != 0, np.sign(self.x[:n]), -np.sign(pseudo[:n]))
         noise = NOISE * float(np.finfo(self.dtype).eps) * abs(self.F)
-        for p in self._directions(pseudo, metric, free):
+        for p in self._directions(pseudo, metric, free, signs):
             # An unknown that leaves 0 leaves it downhill.
             p[:n] = np.where((self.x[:n] == 0) & (p[:n] * pseudo[:n] >= 0), 0.0, p[:n])
             if not float(pseudo @ p) < 0:
@@ -135,19 +138,35 @@ class Descent:
                 t *= 0.5 if t > 0.1 else 0.1
         return False
 
-    def _directions(self, pseudo: Float, metric: Metric, free: npt.NDArray[np.bool_]) -> Iterator[Float]:
+    def _directions(self, pseudo: Float, metric: Metric, free: npt.NDArray[np.bool_], signs: Float) -> Iterator[Float]:
         """Yield steps to try, the best first; the last one goes downhill in every unknown, so that its projection does too."""
-        if self.memory.s:
+        if self.memory:
             yield self.memory.direction(pseudo, metric, free)
+        yield self._within_orthant(pseudo, metric, free, signs)
         step = -metric.solve(np.where(free, pseudo, 0.0), free)
         yield step.copy()
-        # Without the unknowns that the step would take across 0: projected, they spoil it for the others.
-        n = self.problem.n_weights
-        staying = free.copy()
-        staying[:n] &= self.x[:n] * (self.x[:n] + step[:n]) >= 0
-        yield -metric.solve(np.where(staying, pseudo, 0.0), staying)
-        downhill = float(pseudo @ step)
-        yield pseudo * (downhill / float(pseudo @ pseudo))
+        yield pseudo * (float(pseudo @ step) / float(pseudo @ pseudo))
+
+    def _within_orthant(self, pseudo: Float, metric: Metric, free: npt.NDArray[np.bool_], signs: Float) -> Float:
+        """Lower the model g p + p'M p / 2 within the orthant: to its minimum over the free unknowns, or until one of them is 0.
+
+        That one is held there, and the others go on from where they are: projected at the end of the whole step instead, they
+        would be where the model is often above its start.
+        """
+        n, free, p = self.problem.n_weights, free.copy(), np.zeros_like(pseudo)
+        for _ in range(PIVOTS):
+            slope = pseudo + metric.multiply(p) if p.any() else pseudo
+            q = -metric.solve(np.where(free, slope, 0.0), free)
+            at, ahead = (self.x + p)[:n] * signs, q[:n] * signs
+            crossing = free[:n] & (at + ahead < 0)
+            if not crossing.any():
+                return p + q
+            reach = np.divide(np.maximum(at, 0.0), -ahead, out=np.full(n, np.inf), where=crossing)
+            first = reach.min()
+            p += first * q
+            ends = np.flatnonzero(reach <= first)
+            p[ends], free[ends] = -self.x[ends], False
+        return p
 
     def _accept(self, x: Float, F: float, g: Float) -> bool:
         self.memory.add(x - self.x, g - self.g)

@@ -206,7 +206,7 @@ class Balance:
             elif self.problem.data.kind == "signs":
                 self._mean = self.sums()[0][0] + self.sums()[1][0]
             else:
-                self._mean = self.sums()[0].sum(axis=0)  # the targets of a sample sum to 1
+                self._mean = self.sums()[0].sum(axis=0)  # the targets of a sample sum to 1, or nearly so
         return self._mean
 
     def drop_absent(self, A: Float) -> None:
@@ -225,11 +225,12 @@ class Balance:
             A[np.arange(len(A)), data.targets] += A[:, absent].sum(axis=1)  # less to pay out
             A[:, absent] = 0.0
             return
-        kept = 1.0 - A[:, absent].sum(axis=1, keepdims=True)
-        P = (A + self.kinds[0]) / np.maximum(kept, np.finfo(np.float64).tiny)
+        targets = self.kinds[0]
+        P = A + targets
         P[:, absent] = 0.0
-        P /= P.sum(axis=1, keepdims=True)
-        A[:] = P - self.kinds[0]
+        left = P.sum(axis=1, keepdims=True)
+        P *= np.divide(targets.sum(axis=1, keepdims=True), left, out=np.zeros_like(left), where=left > 0)
+        A[:] = np.where(left > 0, P - targets, 0.0)
 
     def apply(self, A: Float, G: Float, r: Float) -> Float:
         """Make r zero in A, in place, and return G of the new A."""
@@ -305,15 +306,18 @@ class Balance:
         return G * keep[:, None] + up_sum * to_positive[:, None] + down_sum * to_negative[:, None]
 
     def _simplex(self, A: Float, G: Float, r: Float) -> Float:
-        """Mix in q - t with one q for all samples: the shares of the classes, less what r has too much of."""
-        share = self.share[0]
+        """Mix in m q - t with one q for all samples: the shares of the classes, less what r has too much of.
+
+        m is the sum of a sample's t: 1, but for the rounding of a distribution.
+        """
+        share, targets = self.share[0], self.kinds[0]
         ratio = np.divide(r, share, out=np.zeros_like(r), where=share > 0).max()
         mix = ratio / (1.0 + ratio)
         q = mix * share - (1 - mix) * r
         q = np.where(share > 0, np.maximum(q, 0.0), 0.0)
         q *= mix / q.sum() if q.sum() > 0 else 0.0
         A *= 1 - mix
-        A += q - mix * self.kinds[0]
+        A += targets.sum(axis=1, keepdims=True) * q - mix * targets
         return np.asarray((1 - mix) * G + np.outer(q, self.mean()) - mix * self.sums()[0])
 
     def _flows(self, A: Float, G: Float, r: Float) -> Float:

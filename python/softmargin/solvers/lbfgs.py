@@ -1,7 +1,10 @@
 """L-BFGS in a metric: the two-loop recursion whose first guess of the inverse Hessian is that of a Metric.
 
-With the metric M = L L' this is L-BFGS in the variables L'x. Source: Liu and Nocedal, On the Limited Memory BFGS Method for Large
-Scale Optimization, Mathematical Programming 45 (1989); Nocedal and Wright, Numerical Optimization, 7.2.
+With the metric M = L L' this is L-BFGS in the variables L'x. The loops run over inner products of the pairs, which are kept, so
+that a direction takes four products with matrices (n_pairs, size) and one with the inverse of the metric.
+
+Source: Liu and Nocedal, On the Limited Memory BFGS Method for Large Scale Optimization, Mathematical Programming 45 (1989); Chen,
+Wang and Zhou, Large-scale L-BFGS using MapReduce, NIPS 2014, for the inner products.
 """
 
 from __future__ import annotations
@@ -23,66 +26,70 @@ SCALED_EACH = 5
 # Pairs of less curvature than this are noise of the gradients.
 FLAT = 1e-12
 
+Mask = npt.NDArray[np.bool_]
+
 
 class Memory:
     """The last steps s and changes of the gradient y."""
 
     def __init__(self, size: int) -> None:
         self.n_pairs = int(max(LEAST_PAIRS, min(PAIRS, BYTES // (16 * size))))
-        self.s: list[Float] = []
-        self.y: list[Float] = []
-        self.sy: list[float] = []
+        self._s, self._y = np.empty((self.n_pairs, size)), np.empty((self.n_pairs, size))
+        self._products = np.zeros((self.n_pairs, self.n_pairs))  # s_i . y_j
+        self.clear()
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._order: list[int] = []  # places of the pairs, the oldest first
         self._added, self._scaled_at, self._factor = 0, -1, 1.0
 
     def add(self, s: Float, y: Float) -> None:
         """Remember a step, unless its curvature drowns in rounding."""
-        sy = float(s @ y)
-        if not sy > FLAT * float(np.linalg.norm(s)) * float(np.linalg.norm(y)):
+        if not float(s @ y) > FLAT * float(np.linalg.norm(s)) * float(np.linalg.norm(y)):
             return
-        if len(self.s) == self.n_pairs:
-            del self.s[0], self.y[0], self.sy[0]
-        self.s.append(s)
-        self.y.append(y)
-        self.sy.append(sy)
+        place = self._order.pop(0) if len(self) == self.n_pairs else len(self)
+        self._order.append(place)
+        n = len(self)
+        self._s[place], self._y[place] = s, y
+        self._products[place, :n] = self._y[:n] @ s
+        self._products[:n, place] = self._s[:n] @ y
         self._added += 1
 
-    def clear(self) -> None:
-        """Forget all."""
-        self.s, self.y, self.sy = [], [], []
-        self._added, self._scaled_at, self._factor = 0, -1, 1.0
-
-    def direction(self, g: Float, metric: Metric, free: npt.NDArray[np.bool_] | None = None) -> Float:
+    def direction(self, g: Float, metric: Metric, free: Mask | None = None) -> Float:
         """Return -H g, H the updated inverse; with `free`, of the unknowns that are free alone."""
-        pairs = list(zip(self.s, self.y, self.sy, strict=True))
-        q = g.copy()
+        n = len(self)
+        s, y, products = self._s[:n], self._y[:n], self._products[:n, :n]
+        order = self._order
         if free is not None:
-            q[~free] = 0.0
-            pairs = [(np.where(free, s, 0.0), np.where(free, y, 0.0), 0.0) for s, y, _ in pairs]
-            pairs = [(s, y, float(s @ y)) for s, y, _ in pairs]
-            pairs = [
-                (s, y, sy) for s, y, sy in pairs if sy > FLAT * float(np.linalg.norm(s)) * float(np.linalg.norm(y))
-            ]
-        coefficients = []
-        for s, y, sy in reversed(pairs):
-            a = float(s @ q) / sy
-            q -= a * y
-            coefficients.append(a)
-        p = metric.solve(q, free)
-        p *= self._scale(pairs, metric, free)
-        for (s, y, sy), a in zip(pairs, reversed(coefficients), strict=True):
-            p += (a - float(y @ p) / sy) * s
+            g = np.where(free, g, 0.0)
+            s, y = s * free, y * free
+            products = s @ y.T
+            curved = FLAT * np.linalg.norm(s, axis=1) * np.linalg.norm(y, axis=1)
+            order = [i for i in order if products[i, i] > curved[i]]
+        along = s @ g
+        a = np.zeros(n)
+        for i in reversed(order):
+            a[i] = (along[i] - products[i] @ a) / products[i, i]
+        p = metric.solve(g - a @ y, free)
+        p *= self._scale(y, products, order, metric, free)
+        along = y @ p
+        b = np.zeros(n)
+        for i in order:
+            b[i] = a[i] - (along[i] + b @ products[:, i]) / products[i, i]
+        p += b @ s
         return -p
 
-    def _scale(
-        self, pairs: list[tuple[Float, Float, float]], metric: Metric, free: npt.NDArray[np.bool_] | None
-    ) -> float:
+    def _scale(self, y: Float, products: Float, order: list[int], metric: Metric, free: Mask | None) -> float:
         """How much more the change of the gradient is than the metric expects: saves 40 % of the passes on digits.
 
         Measured on each of the first pairs and then on every few, as it takes a product with the inverse of the metric.
         """
-        if pairs and (self._added <= SCALED_EACH or self._added - self._scaled_at >= SCALED_EACH):
-            _, y, sy = pairs[-1]
-            expected = float(y @ metric.solve(y, free))
-            self._factor = sy / expected if expected > 0 else 1.0
+        if order and (self._added <= SCALED_EACH or self._added - self._scaled_at >= SCALED_EACH):
+            last = order[-1]
+            expected = float(y[last] @ metric.solve(y[last], free))
+            self._factor = float(products[last, last]) / expected if expected > 0 else 1.0
             self._scaled_at = self._added
         return self._factor

@@ -41,8 +41,8 @@ MOST_FLOAT64 = 512
 # flat. On digits with the squared hinge: 1648 steps with 0.05, 704 with 0.5.
 FLOOR = 0.5
 
-# Work of a step beyond the arithmetic of its pass, in multiply-adds: some 0.5 ms of Python and of vectors.
-OVERHEAD = 2e7
+# Work of a step beyond the arithmetic of its pass, in multiply-adds: some 0.2 ms of Python and of vectors.
+OVERHEAD = 1e7
 
 # What small matrices in float64 cost more than large ones in float32.
 SMALL_COST = 4
@@ -73,6 +73,10 @@ class Metric(ABC):
     @abstractmethod
     def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         """Return the inverse of M times g (size,), within the free unknowns and 0 for the others."""
+
+    @abstractmethod
+    def multiply(self, p: Float) -> Float:
+        """Return M p (size,)."""
 
 
 def second_derivatives(problem: LinearProblem, S: Array, V: Float) -> Array:
@@ -119,6 +123,9 @@ class Diagonal(Metric):
     def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         return self.inverse * g if free is None else np.where(free, self.inverse * g, 0.0)
 
+    def multiply(self, p: Float) -> Float:
+        return np.divide(p, self.inverse, out=np.zeros_like(p), where=self.inverse > 0)
+
 
 class Gram(Metric):
     """h_c X'D_c X + l2 I from a sample of rows, by Cholesky factors: one for all outputs, or one each.
@@ -142,6 +149,9 @@ class Gram(Metric):
         self.factored_h = shared if len(grams) == 1 else h
         self.factors = [self._factorise(gram, c) for c, gram in enumerate(grams)]
         self._free: dict[tuple[int, bytes], Array] = {}
+        # Small factors are turned into inverses: one product for all outputs in place of two substitutions each.
+        small = problem.n_features <= MOST_FLOAT64
+        self.inverses = np.stack([_inverse(factor) for factor in self.factors]) if small else None
 
     def _factorise(self, gram: Array, c: int) -> Array:
         """The factor of gram + l2/h I."""
@@ -162,7 +172,9 @@ class Gram(Metric):
         V, c = problem.split(g)
         largest = float(np.abs(V).max(initial=0.0)) or 1.0  # float32 has no room for the smallest gradients
         V = V / largest
-        if free is None and len(self.factors) == 1:
+        if free is None and self.inverses is not None:
+            inner = V @ self.inverses[0] if len(self.factors) == 1 else np.matmul(self.inverses, V[:, :, None])[:, :, 0]
+        elif free is None and len(self.factors) == 1:
             inner = _substitute(self.factors[0], V.T).T
         else:
             inner = np.zeros_like(V)
@@ -173,6 +185,17 @@ class Gram(Metric):
         inner = inner * (largest / self.factored_h[:, None])
         intercept = c / (self.h + problem.regularizer.intercept) if problem.fit_intercept else np.zeros_like(c)
         return problem.join(inner, intercept)
+
+    def multiply(self, p: Float) -> Float:
+        problem = self.problem
+        V, c = problem.split(p)
+        symv = blas.ssymv if self.grams[0].dtype == np.float32 else blas.dsymv
+        inner = np.array([symv(1.0, gram, v, lower=1) for gram, v in zip(self._each_gram(), V, strict=True)])
+        inner = self.factored_h[:, None] * inner + problem.regularizer.l2 * V
+        return problem.join(inner, (self.h + problem.regularizer.intercept) * c)
+
+    def _each_gram(self) -> list[Array]:
+        return self.grams if len(self.grams) > 1 else self.grams * self.problem.n_outputs
 
     def _restricted(self, output: int, own: npt.NDArray[np.bool_]) -> Array:
         """The factor of the rows and columns that are free; those of the last sets are kept."""
@@ -185,6 +208,11 @@ class Gram(Metric):
                 self._free.clear()
             self._free[key] = self._factorise(self.grams[place][np.ix_(own, own)], place)
         return self._free[key]
+
+
+def _inverse(factor: Array) -> Float:
+    lower = np.tril(lapack.dpotri(factor, lower=1)[0])
+    return np.asarray(lower + np.tril(lower, -1).T)
 
 
 def _substitute(factor: Array, rhs: Array) -> Float:
@@ -207,6 +235,9 @@ class Exact(Metric):
         step[free] = solve_semidefinite(H, g[free])
         return step
 
+    def multiply(self, p: Float) -> Float:
+        return np.asarray(self.matrix @ p)
+
 
 def solve_semidefinite(H: Float, g: Float) -> Float:
     """Return the solution of H p = g, H symmetric and positive semidefinite up to rounding, scaled to a unit diagonal."""
@@ -221,7 +252,7 @@ def solve_semidefinite(H: Float, g: Float) -> Float:
         if info == 0:
             return np.asarray(lapack.dpotrs(factor, g / root, lower=1)[0] / root)
         jitter *= 10
-    return g / root**2
+    return np.asarray(g / root**2)
 
 
 def hessian(problem: LinearProblem, S: Float) -> Float:

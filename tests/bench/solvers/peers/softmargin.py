@@ -1,0 +1,57 @@
+"""Ours: softmargin.solve, one run a tolerance from the start; the time is that to the certificate."""
+
+import time
+
+import numpy as np
+import scipy.sparse
+
+from .peer import Peer, Point
+
+TOLERANCES = (1e-2, 1e-4, 1e-6)
+
+
+def trajectory(form):
+    """Return the trajectory on X itself ("own"), or converted to float32 beforehand ("float32"); standardised by the solver."""
+
+    def run(problem, budget, threads):
+        import softmargin as sm
+
+        X = problem.X if form == "own" else problem.X.astype(np.float32)
+        points, total = [], 0.0
+        for tol in TOLERANCES:
+            start = time.perf_counter()
+            result = sm.solve(
+                X,
+                problem.y,
+                loss=problem.loss,
+                penalty=sm.L2(problem.alpha),
+                standardize=problem.standardize,
+                tol=tol,
+                num_threads=threads,
+            )
+            seconds = time.perf_counter() - start
+            W = np.reshape(result.W, (problem.n_outputs, -1))
+            b = np.zeros(problem.n_outputs) if result.intercept is None else np.ravel(result.intercept)
+            points.append(Point(seconds, *problem.to_peer_units(W, b), gap=float(result.gap)))
+            total += seconds
+            if total > budget:
+                break
+        return points
+
+    return run
+
+
+def solves(problem):
+    import softmargin as sm
+
+    return hasattr(sm, "solve")
+
+
+def solves_as_float32(problem):
+    return solves(problem) and not scipy.sparse.issparse(problem.X) and problem.X.dtype != np.float32
+
+
+PEERS = [
+    Peer("softmargin", "softmargin", solves, trajectory("own")),
+    Peer("softmargin-float32", "softmargin", solves_as_float32, trajectory("float32")),
+]

@@ -241,16 +241,17 @@ class RowSpace:
     def _search(self, p: Element) -> Element | None:
         """Move V by t p, t from a Newton's step of F in t and the intercepts at the end of p; returns t p, None if F does not fall."""
         problem, l2 = self.problem, self.problem.regularizer.l2
-        across, along = self.dot(self.V, p), self.dot(p, p)
+        across, square = self.dot(self.V, p), self.dot(p, p)
         S = self.V.S + p.S
         _, dS, r = self._losses(S, self.shift)
         curved = second_derivatives(problem, S + self.shift, p.S)
-        slope = self._inner(dS, p.S) + l2 * (across + along)
-        curvature = self._inner(curved, p.S) + l2 * along
+        slope = self._inner(dS, p.S) + l2 * (across + square)
+        curvature = self._inner(curved, p.S) + l2 * square
         if problem.fit_intercept:
             cross = self._mean(curved)
             solved = self._solve(cross, S)
-            slope, curvature = slope - solved @ r, curvature - solved @ cross
+            slope -= float(solved @ r)
+            curvature -= float(solved @ cross)
         t = 1.0 - slope / curvature if curvature > 0 else 1.0
         if not t > 0.1:
             t = 0.1
@@ -258,7 +259,7 @@ class RowSpace:
         for _ in range(HALVINGS):
             self.V = start[0].plus(t, p)
             if problem.fit_intercept:
-                self.shift = start[1] - self._solve(r, S) - (t - 1.0) * solved
+                self.shift = np.asarray(start[1] - self._solve(r, S) - (t - 1.0) * solved)
             self._best_shift(CENTRED * float(np.sqrt(self._inner(self.g.a, self.g.a) / problem.n_outputs)))
             if self.value + 0.5 * l2 * self.dot(self.V, self.V) <= before + ROUNDING * abs(before):
                 return p.times(t)

@@ -84,3 +84,5 @@ def test_it_falls_back_on_the_features_where_the_optimum_is_elsewhere():
     X, y = data("softmax", 50, 6000)
     assert sm.solve(X, y, penalty=sm.ElasticNet(0.01, l1_ratio=0.5), tol=1e-3).method == "diagonal"
     assert sm.solve(X, y, tol=1e-3).method == "rows"
+    with pytest.raises(ValueError, match="method: expected 'rows' with a smooth loss"):
+        sm.solve(X, y, penalty=sm.L1(0.01), method="rows")

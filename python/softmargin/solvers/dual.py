@@ -68,25 +68,29 @@ class Certificate:
         S = problem.scores(x, "float64")
         if smoothing is not None:
             core.smooth(*smoothing)
-        shift = self._best_intercept(S) if self.constrained else np.zeros(problem.n_outputs)
+        none = np.zeros(problem.n_outputs)
+        shift = self._best_intercept(S) if self.constrained else none
         _, A, _ = _core.row_losses(core, S, shift, num_threads=problem.num_threads)
         if smoothing is not None:
             core.smooth(None, 0.0)
-        value, _, _ = _core.row_losses(core, S, shift, derivatives=False, num_threads=problem.num_threads)
+        value = self._mean_loss(S, shift)
         if smoothing is not None:
+            # The best intercept is that of the smoothed loss.
+            value, shift = min((value, shift), (self._mean_loss(S, none), none), key=lambda pair: pair[0])
             core.smooth(*smoothing)
         x = x.copy()
         x[problem.n_weights :] += shift
         self.best = max(self.best, self.dual(A))
         return Checked(x, value + problem.penalty(x), self.best)
 
+    def _mean_loss(self, S: Float, shift: Float) -> float:
+        core, threads = self.problem.core("float64"), self.problem.num_threads
+        return _core.row_losses(core, S, shift, derivatives=False, num_threads=threads)[0]
+
     def objective(self, x: Float) -> float:
         """Return F at x, in float64: half a pass over X."""
         problem = self.problem
-        S = problem.scores(x, "float64")
-        value, _, _ = _core.row_losses(
-            problem.core("float64"), S, np.zeros(problem.n_outputs), derivatives=False, num_threads=problem.num_threads
-        )
+        value = self._mean_loss(problem.scores(x, "float64"), np.zeros(problem.n_outputs))
         return value + problem.penalty(x)
 
     def dual(self, A: Float) -> float:
@@ -120,26 +124,28 @@ class Certificate:
         problem, core = self.problem, self.problem.core("float64")
         shift = np.zeros(problem.n_outputs)
 
-        def evaluate(at: Float) -> tuple[float, Float]:
-            _, _, r = _core.row_losses(core, S, at, derivatives=False, num_threads=problem.num_threads)
-            return float(np.abs(r).max()), r
+        def evaluate(at: Float) -> tuple[float, float, Float]:
+            value, _, r = _core.row_losses(core, S, at, derivatives=False, num_threads=problem.num_threads)
+            return value, float(np.abs(r).max()), r
 
-        worst, r = evaluate(shift)
+        eps = float(np.finfo(np.float64).eps)
+        value, worst, r = evaluate(shift)
         fresh = self._intercept_metric is None
         if fresh:
             self._intercept_metric = self._intercept_hessian(S)
         for _ in range(INTERCEPT_STEPS):
-            if worst <= 4 * np.finfo(np.float64).eps:
+            if worst <= 4 * eps:
                 break
             assert self._intercept_metric is not None
             trial = shift - solve_semidefinite(self._intercept_metric, r)
-            new_worst, new_r = evaluate(trial)
-            if new_worst < 0.5 * worst:
-                shift, worst, r = trial, new_worst, new_r
+            new_value, new_worst, new_r = evaluate(trial)
+            better = new_worst < worst and new_value <= value + 8 * eps * abs(value)
+            good = better and new_worst < 0.5 * worst
+            if better:
+                shift, value, worst, r = trial, new_value, new_worst, new_r
+            if good:
                 fresh = False
                 continue
-            if new_worst < worst:
-                shift, worst, r = trial, new_worst, new_r
             if fresh:
                 break
             self._intercept_metric, fresh = self._intercept_hessian(S + shift), True

@@ -86,6 +86,7 @@ class Engine:
         self.x = x
         self.rounds: Rounds | None = None  # of a loss that is not smooth
         self.fruitless = 0
+        self.smooth = bool(_core.registry()["losses"][problem.data.loss]["smooth"])
         self.last_check = self.last_metric = self.first_norm = 0.0
         self.gradient_norm = np.inf
 
@@ -95,6 +96,8 @@ class Engine:
             self._run()
         except Stopped:
             self.problem.deadline = None
+            if self.rounds is None and not self.smooth:
+                self.rounds = Rounds(self.problem, 1.0)
         if self.best is None:
             self._check(self.x)
         assert self.best is not None
@@ -130,7 +133,7 @@ class Engine:
             if self._in_row_space():
                 return
             self.method = "diagonal"
-        if not _core.registry()["losses"][self.problem.data.loss]["smooth"]:
+        if not self.smooth:
             value, _ = self.problem.smooth(self.x, self.dtype)
             self.rounds = Rounds(self.problem, value)
         descent = Descent(self.problem, self.x, self.dtype)

@@ -17,6 +17,7 @@ from softmargin._validation import (
     as_threads,
     as_weights,
     choose,
+    read_matrix,
 )
 from softmargin.objective import Data, read_data
 from softmargin.penalties import Penalty, as_spec, get
@@ -24,13 +25,16 @@ from softmargin.training.standardize import standardization
 
 from .engine import Engine, Limits, affordable_hessian
 from .metric import MOST_DENSE
-from .problem import Float, LinearProblem, Regularizer
+from .problem import Float, LinearProblem, Regularizer, csr_of
 from .results import SolveResult, warn_if_not_converged
 from .row_space import applies
 
 DEFAULT_PENALTY = get("l2")(alpha=1e-4)
 
 METHODS = ("auto", "gram", "diagonal", "newton", "rows")
+
+# Rows whose mean is the centre of the features.
+CENTRE_ROWS = 2000
 
 # Below this many multiply-adds a pass takes less than a millisecond, and float64 costs nothing that counts.
 SMALL_PASS = 2e7
@@ -83,7 +87,7 @@ def solve(
         The relative gap to reach: (F - F*) / |F|.
     max_iter : int, default 1000
         Steps; a step is one pass over X or little more.
-    method : {"auto", "gram", "diagonal", "newton"}, default "auto"
+    method : {"auto", "gram", "diagonal", "newton", "rows"}, default "auto"
         The metric of the steps. "gram": the Gram matrix of a sample of rows, factorised, n_features^2 numbers; "diagonal": mean
         squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers. "auto" takes "newton" where the Hessian
         costs next to nothing, "gram" up to 5000 features, "diagonal" beyond.
@@ -151,17 +155,23 @@ def solve(
     array([0, 0, 1, 1])
     """
     start = time.perf_counter()
+    matrix = read_matrix(X)
+    W = None if W0 is None else as_weights("W0", W0, matrix.n_features)
     data = read_data(
-        X,
+        matrix,
         y,
         loss,
+        n_outputs=None if W is None else len(W),
+        dtype=np.dtype(np.float64),
         sample_weight=sample_weight,
         positive_weight=positive_weight,
         margin=margin,
         delta=delta,
-        n_outputs=None if W0 is None else len(np.asarray(W0)),
-        dtype=np.dtype(np.float64),
     )
+    k = data.n_outputs
+    b = None if intercept0 is None else as_intercept("intercept0", intercept0, k, data.dtype)
+    if b is not None and not as_bool("fit_intercept", fit_intercept):
+        raise ValueError("intercept0: expected None with fit_intercept=False, got an array")
     seconds = None if max_seconds is None else as_number("max_seconds", max_seconds, low_open=True)
     problem = prepare(
         data,
@@ -176,11 +186,9 @@ def solve(
     chosen = choose("method", method, METHODS)
     if chosen == "auto":
         chosen = automatic(problem)
-    x = np.zeros(problem.size)
-    if W0 is not None:
-        W = as_weights("W0", np.asarray(W0, dtype=np.float64), problem.n_features)
-        b = np.zeros(len(W)) if intercept0 is None else as_intercept("intercept0", intercept0, len(W), W.dtype)
-        x = problem.from_raw(W, b)
+    x = problem.from_raw(
+        np.zeros((k, matrix.n_features)) if W is None else W.astype(np.float64), np.zeros(k) if b is None else b
+    )
     engine = Engine(problem, x, chosen, limits, arithmetic(problem))
     result = finish(engine, start)
     hint = "a larger max_iter or max_seconds goes on" if np.isfinite(limits.tol) else ""
@@ -216,21 +224,19 @@ def prepare(
     return LinearProblem(data, regularizer, fit_intercept, centre, scale, num_threads, deadline)
 
 
-def sample_mean(data: Data, rows: int = 2000) -> Float:
-    """Return the weighted mean of a sample of rows: any centre serves, one near the mean serves best."""
+def sample_mean(data: Data) -> Float:
+    """Return the mean of a sample of rows, where it is finite: any centre serves, one near the mean serves best."""
     n = data.matrix.n_samples
-    index = np.arange(n) if n <= rows else np.sort(np.random.default_rng(1).choice(n, rows, replace=False))
-    problem = LinearProblem(
-        data, Regularizer(0.0, 0.0, 0.0), False, np.zeros(data.matrix.n_features), np.ones(data.matrix.n_features), 1
-    )
-    weight = None if data.sample_weight is None else data.sample_weight[index]
-    if weight is not None and not weight.sum() > 0:
-        weight = None
-    if problem.is_sparse():
-        block = problem.sparse()[index]
-        total = np.asarray(block.sum(axis=0) if weight is None else block.T @ weight, dtype=np.float64).ravel()
-        return total / (len(index) if weight is None else weight.sum())
-    return np.average(data.matrix.core.arrays[0][index], axis=0, weights=weight).astype(np.float64)
+    index = np.arange(n)
+    if n > CENTRE_ROWS:
+        index = np.sort(np.random.default_rng(1).choice(n, CENTRE_ROWS, replace=False))
+    if data.matrix.layout == "csr":
+        total = csr_of(data)[index].sum(axis=0, dtype=np.float64)
+        mean = np.asarray(total, dtype=np.float64).ravel() / len(index)
+    else:
+        with np.errstate(all="ignore"):
+            mean = data.matrix.core.arrays[0][index].mean(axis=0, dtype=np.float64)
+    return np.where(np.isfinite(mean), mean, 0.0)
 
 
 def automatic(problem: LinearProblem) -> str:

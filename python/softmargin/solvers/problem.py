@@ -152,8 +152,7 @@ class LinearProblem:
 
     def sparse(self) -> Any:
         """Return X as scipy's CSR over the same arrays."""
-        arrays = self.data.matrix.core.arrays
-        return scipy.sparse.csr_array(arrays, shape=(self.n_samples, self.n_features), copy=False)
+        return csr_of(self.data)
 
     @property
     def n_entries(self) -> int:
@@ -184,3 +183,9 @@ class LinearProblem:
         if self.deadline is not None and time.perf_counter() > self.deadline:
             raise Stopped
         self.n_passes += passes
+
+
+def csr_of(data: Data) -> Any:
+    """Return a sparse X as scipy's CSR over the same arrays."""
+    matrix = data.matrix
+    return scipy.sparse.csr_array(matrix.core.arrays, shape=(matrix.n_samples, matrix.n_features), copy=False)

@@ -124,6 +124,11 @@ class RowSpace:
     """
 
     def __init__(self, problem: LinearProblem, x: Float, dtype: str) -> None:
+        if not applies(problem):
+            raise ValueError(
+                "method: expected 'rows' with a smooth loss, an l2 penalty alone and an intercept without a penalty, got another; "
+                "use 'auto'"
+            )
         self.problem, self.dtype = problem, dtype
         n, k = problem.n_samples, problem.n_outputs
         weight = np.ones(n) if problem.data.sample_weight is None else problem.data.sample_weight

@@ -126,7 +126,7 @@ def optimum(X, y, *, loss, penalty, k, sample_weight=None, fit_intercept=True, i
     F = Objective(Z, y, loss, penalty, k, d, w / w.sum(), intercept_penalty, given)
     x = np.zeros(k * Z.shape[1])
     best, best_x = F(x), x
-    smooth = reference.LOSSES[loss].second is not None
+    smooth, stalled = reference.LOSSES[loss].second is not None, 0
     for _ in range(1 if smooth else ROUNDS):
         if not smooth:
             F.centre, F.width = (np.zeros((n, k)), 0.5 * best) if F.centre is None else (F.losses(x)[1], F.width * 0.3)
@@ -134,7 +134,10 @@ def optimum(X, y, *, loss, penalty, k, sample_weight=None, fit_intercept=True, i
         centre, F.centre = F.centre, None
         value = F(x)
         F.centre = centre
+        stalled = 0 if value < best * (1 - 1e-12) else stalled + 1
         if value < best:
             best, best_x = value, x
+        if stalled == 3:  # the method of multipliers ends after finitely many rounds where losses are piecewise linear
+            break
     W = best_x.reshape(k, -1)
     return best, W[:, :d], W[:, d] if fit_intercept else np.zeros(k)

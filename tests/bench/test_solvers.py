@@ -129,11 +129,11 @@ def test_ours_is_measured_in_the_units_of_the_others(monkeypatch):
 
     def solve(X, y, *, loss, penalty, standardize, tol, num_threads):
         assert (X is p.X, loss, penalty.alpha, standardize) == (True, "softmax", p.alpha, True)
-        return SimpleNamespace(W=W / scale, intercept=b - W / scale @ mean, gap=tol * best)
+        return SimpleNamespace(W=W / scale, intercept=b - W / scale @ mean, gap=tol, history=())
 
     monkeypatch.setattr(sm, "solve", solve, raising=False)
     points = PEERS["softmargin"].trajectory(p, 1.0, THREADS)
-    assert [point.gap / best for point in points] == pytest.approx([1e-2, 1e-4, 1e-6])
+    assert [point.gap for point in points] == [1e-2, 1e-3, 1e-4, 1e-6]
     assert all(abs(distance(p, point.W, point.b, best)) <= 1e-12 for point in points)
 
 

@@ -177,6 +177,7 @@ def test_solve(loss, method):
     """Also between its passes: while it makes a metric, looks for the best intercept, or checks the dual bound."""
     X, y = windows(10**5, 100), np.arange(10**5) % 3
     options = {"loss": loss, "method": method, "penalty": sm.L2(0.1), "tol": 0.1}
+    sm.solve(X, y, **options)  # the first call imports scipy.linalg, which is not what is tested
     assert answers_in_time(lambda: [sm.solve(X, y, **options) for _ in range(10**4)])
 
 

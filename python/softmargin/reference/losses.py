@@ -128,13 +128,12 @@ def squared_hinge(S: Float, y: Int, margin: float) -> tuple[Float, Float]:
 def crammer_singer_nearest(S: Float, y: Int, centre: Float, width: Float, margin: float) -> Float:
     """The a_j, j != y: centre + excess / width, projected onto those of at least 0 that sum to at most 1."""
     target = centre + excess_over_right_class(S, y, margin) / width  # -infinity for j = y
-    U = np.maximum(target, 0)
-    for u, v in zip(U, target, strict=True):
-        if u.sum() > 1:
-            ordered = np.sort(v)[::-1]
-            shifts = (np.cumsum(ordered) - 1) / np.arange(1, len(v) + 1)
-            u[:] = np.maximum(v - shifts[np.flatnonzero(ordered > shifts)[-1]], 0)
-    return paid_by_right_class(U, y)
+    ordered = -np.sort(-target, axis=1)
+    # The shift at which the largest 1, 2, ... of them would sum to 1; the last that leaves its own above 0 is the one.
+    shifts = (np.cumsum(ordered, axis=1) - 1) / np.arange(1, target.shape[1] + 1)
+    last = np.maximum((ordered > shifts).sum(axis=1), 1) - 1
+    shift = np.maximum(shifts[np.arange(len(y)), last], 0)  # 0 where the sum is below 1 without one
+    return paid_by_right_class(np.maximum(target - shift[:, None], 0), y)
 
 
 @loss("labels", conjugate=hinge_conjugate, nearest=crammer_singer_nearest)

@@ -155,6 +155,8 @@ class Descent:
         """
         n, free, p = self.problem.n_weights, free.copy(), np.zeros_like(pseudo)
         for _ in range(PIVOTS):
+            if not free.any():
+                break
             slope = pseudo + metric.multiply(p) if p.any() else pseudo
             q = -metric.solve(np.where(free, slope, 0.0), free)
             at, ahead = (self.x + p)[:n] * signs, q[:n] * signs

@@ -69,7 +69,8 @@ class Certificate:
         if smoothing is not None:
             core.smooth(*smoothing)
         none = np.zeros(problem.n_outputs)
-        shift = self._best_intercept(S) if self.constrained else none
+        differentiable = smoothing is not None or _core.registry()["losses"][problem.data.loss]["smooth"]
+        shift = self._best_intercept(S) if self.constrained and differentiable else none
         _, A, _ = _core.row_losses(core, S, shift, num_threads=problem.num_threads)
         if smoothing is not None:
             core.smooth(None, 0.0)

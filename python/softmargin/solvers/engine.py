@@ -154,7 +154,7 @@ class Engine:
             if not moved:
                 if not self._unstuck(descent):
                     break
-                metric = self._metric(descent)
+                metric = self._metric(descent, exact=False)
             else:
                 metric = self._renewed(metric, descent)
         self.x = descent.x
@@ -276,11 +276,14 @@ class Engine:
 
     # -- metrics -----------------------------------------------------------------------------------------------------------
 
-    def _metric(self, descent: Descent, old: Metric | None = None) -> Metric:
-        """Make the metric anew at the current point; or keep the old one, if the outputs share it and it is as good."""
+    def _metric(self, descent: Descent, old: Metric | None = None, exact: bool = True) -> Metric:
+        """Make the metric anew at the current point; or keep the old one, if the outputs share it and it is as good.
+
+        exact=False: not of the Hessian, which has no curvature where a loss is flat or linear, and steps without end.
+        """
         problem = self.problem
         self.last_metric = problem.n_passes
-        if self.method == "newton":
+        if self.method == "newton" and exact:
             return Exact(problem, descent.S.astype(np.float64))
         if self.method == "diagonal":
             rows = curvatures(problem, descent.S)
@@ -289,7 +292,7 @@ class Engine:
             )
         k, m = problem.n_outputs, sample_size(problem)
         spent = problem.n_passes * pass_work(problem)
-        if problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= spent:
+        if exact and problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= spent:
             descent.memory.clear()
             return Exact(problem, descent.S.astype(np.float64))
         separate = k > 1 and gram_work(problem, m, k) <= spent

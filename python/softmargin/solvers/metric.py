@@ -44,14 +44,17 @@ FLOOR = 0.5
 # Work of a step beyond the arithmetic of its pass, in multiply-adds: some 0.2 ms of Python and of vectors.
 OVERHEAD = 1e7
 
+# Work of reading a stored entry of a sparse matrix, and its weights, in multiply-adds: some 2 ns, twice.
+SPARSE_ENTRY = 150.0
+
 # What small matrices in float64 cost more than large ones in float32.
 SMALL_COST = 4
 
 
 def pass_work(problem: LinearProblem) -> float:
     """Return the multiply-adds of a pass over X."""
-    entries = problem.n_entries
-    return 2.0 * entries * problem.n_outputs + OVERHEAD
+    entry = 2.0 * problem.n_outputs + (SPARSE_ENTRY if problem.is_sparse() else 0.0)
+    return entry * problem.n_entries + OVERHEAD
 
 
 def gram_work(problem: LinearProblem, m: int, count: int) -> float:
@@ -230,8 +233,10 @@ class Exact(Metric):
         free = np.ones(len(g), dtype=bool) if free is None else free.copy()
         if not self.problem.fit_intercept:
             free[self.problem.n_weights :] = False
-        H = self.matrix if free.all() else self.matrix[np.ix_(free, free)]
         step = np.zeros_like(g)
+        if not free.any():
+            return step
+        H = self.matrix if free.all() else self.matrix[np.ix_(free, free)]
         step[free] = solve_semidefinite(H, g[free])
         return step
 
@@ -265,6 +270,7 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
         unit = np.zeros((n, k))
         unit[:, c] = 1.0
         columns = second_derivatives(problem, S, unit)
+        columns[:, c] += problem.least_curvature
         if weight is not None:
             columns *= weight[:, None]
         for other in range(k):

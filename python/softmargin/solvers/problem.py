@@ -64,7 +64,9 @@ class LinearProblem:
         deadline: float | None = None,
     ) -> None:
         self.data, self.regularizer, self.fit_intercept = data, regularizer, fit_intercept
-        self.centre, self.num_threads, self.deadline = centre, num_threads, deadline
+        # An X that is not finite is named by the first pass, which needs a centre that is.
+        self.centre, self.num_threads, self.deadline = np.where(np.isfinite(centre), centre, 0.0), num_threads, deadline
+        self.least_curvature = 0.0  # what each score has in the Hessian beside its own, where that may vanish
         self.inverse_scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
         self.scale, self.is_scaled = scale, bool(np.any(scale != 1))
         self.n_samples, self.n_features = data.matrix.n_samples, data.matrix.n_features

@@ -17,8 +17,9 @@ from softmargin import _core
 
 from .problem import Array, LinearProblem
 
-# The first width, in proportion to the mean loss at the start: about the scale of the scores' errors.
-FIRST_WIDTH = 0.5
+# The first width, in proportion to the mean loss at the start, which is about the scale of the scores' errors: so that the
+# smoothed losses are curved there.
+FIRST_WIDTH = 2.0
 
 # The width falls by this factor after a round whose gap fell by less than SLOW.
 NARROWER = 0.3
@@ -28,6 +29,10 @@ SLOW = 0.3
 SHARE = 0.1
 # ... or, where its gap cannot be told, when the gradient has fallen by this factor.
 FALL = 0.05
+
+# Where no score is between its kinks, as at W = 0, the Hessian vanishes, and with l1 alone nothing bounds a step. This share of
+# the largest curvature does: with 1e-5 what it slows down shows, with 1e-8 some steps are lost to rounding.
+FLAT = 1e-6
 
 
 class Rounds:
@@ -75,5 +80,6 @@ class Rounds:
         self._apply()
 
     def _apply(self) -> None:
+        self.problem.least_curvature = FLAT / self.width
         for dtype in ("float32", "float64"):
             self.problem.core(dtype).smooth(np.ascontiguousarray(self.centre, dtype=dtype), self.width)

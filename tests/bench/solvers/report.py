@@ -17,7 +17,7 @@ def distances(results, peer):
     optimum = results["optimum"][peer["intercept"]]["F"]
     points = sorted(peer["points"], key=lambda point: point["seconds"])
     seconds, F = (np.array([point[key] for point in points]) for key in ("seconds", "F"))
-    gaps = np.array([np.nan if point["gap"] is None else point["gap"] / abs(point["F"]) for point in points])
+    gaps = np.array([np.nan if point["gap"] is None else point["gap"] for point in points])
     return seconds, (F - optimum) / abs(optimum), gaps
 
 

@@ -45,6 +45,25 @@ py::tuple combine(const ProblemObject& object, const py::object& A, int num_thre
   });
 }
 
+// The scores (n_samples, n_outputs) of the weights that combine(A) makes, each feature's times feature_scale.
+py::object products(const ProblemObject& object, const py::object& A, const py::object& feature_scale,
+                    int num_threads) {
+  return in_dtype(object, [&]<class T>(Problem<T> problem) -> py::object {
+    const Array<T> derivatives = rows("A", problem, A);
+    problem.derivatives = derivatives.data();
+    Array<double> scale;
+    if (!feature_scale.is_none()) scale = checked<double>("feature_scale", feature_scale, {problem.X.n_features});
+    const double* scale_data = feature_scale.is_none() ? nullptr : scale.data();
+    Array<T> S({problem.X.n_samples, problem.n_outputs});
+    T* S_data = S.mutable_data();
+    {
+      const py::gil_scoped_release released;
+      row_products(problem, 1 / object.total_weight(), scale_data, S_data, num_threads, signal_poll());
+    }
+    return S;
+  });
+}
+
 // (mean loss at S + shift, dS (n_samples, n_outputs) not weighted or None, its weighted mean (n_outputs)).
 py::tuple losses(const ProblemObject& object, const py::object& S, const py::object& shift, bool derivatives,
                  int num_threads) {
@@ -105,6 +124,8 @@ double conjugates(const ProblemObject& object, const py::object& A, int num_thre
 
 void bind_rowwise(py::module_& m) {
   m.def("combine", &combine, py::arg("problem"), py::arg("A"), py::kw_only(), py::arg("num_threads") = 0);
+  m.def("row_products", &products, py::arg("problem"), py::arg("A"), py::arg("feature_scale") = py::none(),
+        py::kw_only(), py::arg("num_threads") = 0);
   m.def("row_losses", &losses, py::arg("problem"), py::arg("S"), py::arg("shift"), py::kw_only(),
         py::arg("derivatives") = true, py::arg("num_threads") = 0);
   m.def("row_hessians", &hessians, py::arg("problem"), py::arg("S"), py::arg("shift"), py::arg("V"), py::kw_only(),

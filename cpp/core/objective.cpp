@@ -9,6 +9,7 @@ namespace softmargin {
 namespace {
 
 constexpr int64_t kSlots = 16;
+constexpr int64_t kFewSlots = 8;  // where the sums are larger
 constexpr int64_t kSlotBytes = int64_t{16} << 20;
 
 // Tiles scored between two looks at the clock, which takes 30 ns.
@@ -158,8 +159,9 @@ bool accumulate(const Problem<T>& problem, const Rows& rows, const T* W, const T
   const double work = problem.multiply_adds(rows.count);
   const int threads = threads_for(num_threads, work);
   const int64_t bytes = packed_size(problem.packing()) * static_cast<int64_t>(sizeof(double));
-  if (rows.count >= kSlots * kMaxSummedRows && (bytes * kSlots <= kSlotBytes || !sums.G)) {
-    return accumulate_in_slots(problem, rows, kSlots, W, b, sums, threads, poll);
+  const int64_t slots = !sums.G || bytes * kSlots <= kSlotBytes ? kSlots : kFewSlots;
+  if (rows.count >= kSlots * kMaxSummedRows && (!sums.G || bytes * slots <= kSlotBytes)) {
+    return accumulate_in_slots(problem, rows, slots, W, b, sums, threads, poll);
   }
   return accumulate_in_blocks(problem, rows, W, b, sums, threads, poll);
 }

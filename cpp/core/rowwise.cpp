@@ -73,8 +73,9 @@ double row_losses(const Problem<T>& problem, const T* S, const T* shift, T* A, d
     T* tile = room;
     read_scores(rows, S, shift, k, tile);
     const LossKernel<T> loss = problem.kernels().loss[problem.loss];
+    const bool weighted = problem.data.sample_weight != nullptr;
     bool finite = true;
-    if (A) {
+    if (A && weighted) {
       std::vector<double> ignored(static_cast<std::size_t>(k));
       double unweighted_loss = 0;
       finite = loss(rows, unweighted, k, tile, room + 2 * k * kTileRows, &unweighted_loss, ignored.data());
@@ -82,6 +83,7 @@ double row_losses(const Problem<T>& problem, const T* S, const T* shift, T* A, d
       read_scores(rows, S, shift, k, tile);
     }
     finite = finite && loss(rows, problem.data, k, tile, room + 2 * k * kTileRows, &own.value, own.outputs.data());
+    if (A && !weighted) write_rows(rows, tile, k, A);
     if (!finite) own.value = std::numeric_limits<double>::quiet_NaN();
   });
   copy(sums, db);
@@ -115,10 +117,37 @@ double row_conjugates(const Problem<T>& problem, const T* A, int num_threads, co
       .value;
 }
 
+template <class T>
+void row_products(const Problem<T>& problem, double scale, const double* feature_scale, T* S, int num_threads,
+                  const Poll& poll) {
+  const Packing packing = problem.packing();
+  const int64_t k = problem.n_outputs, d = packing.n_features, size = packed_size(packing);
+  Buffer<double> G(size);
+  std::vector<double> ignored(static_cast<std::size_t>(k));
+  Sums sums;
+  sums.G = G.data();
+  sums.db = ignored.data();
+  accumulate<T>(problem, {nullptr, 0, problem.X.n_samples}, nullptr, nullptr, sums, num_threads, poll);
+  Buffer<T> W(size);
+  const int64_t chunks = (d + kChunk - 1) / kChunk;
+  parallel(threads_for(num_threads, static_cast<double>(size)), [&](Team& team) {
+    const Share own = share_of(chunks, team.rank(), team.size());
+    const Features features{own.begin * kChunk, minimum(own.end * kChunk, d)};
+    const int64_t begin = packed_offset(packing, features.begin), end = packed_offset(packing, features.end);
+    for (int64_t i = begin; i < end; ++i) W[i] = static_cast<T>(scale * G[i]);
+    if (!feature_scale) return;
+    for_packed(packing, features,
+               [&](int64_t i, int64_t, int64_t j) { W[i] = static_cast<T>(scale * G[i] * feature_scale[j]); });
+  });
+  const auto no_intercept = Buffer<T>::zeros(k);
+  all_scores(problem, W.data(), no_intercept.data(), S, num_threads, poll);
+}
+
 #define SOFTMARGIN_INSTANTIATE(T)                                                                         \
   template double row_losses(const Problem<T>&, const T*, const T*, T*, double*, int, const Poll&);       \
   template void row_hessians(const Problem<T>&, const T*, const T*, T*, double*, int, const Poll&);       \
-  template double row_conjugates(const Problem<T>&, const T*, int, const Poll&);
+  template double row_conjugates(const Problem<T>&, const T*, int, const Poll&);                          \
+  template void row_products(const Problem<T>&, double, const double*, T*, int, const Poll&);
 SOFTMARGIN_INSTANTIATE(float)
 SOFTMARGIN_INSTANTIATE(double)
 #undef SOFTMARGIN_INSTANTIATE

@@ -1,4 +1,4 @@
-// What a loss says of scores that are known already: values, derivatives, Hessians and conjugates row by row, without X.
+// What goes from rows to rows: what a loss says of scores that are known already, without X, and products with X X'.
 #pragma once
 
 #include "objective.h"
@@ -22,5 +22,11 @@ void row_hessians(const Problem<T>& problem, const T* S, const T* shift, T* V, d
 // The sum of the conjugates at A, which is dual feasible.
 template <class T>
 double row_conjugates(const Problem<T>& problem, const T* A, int num_threads, const Poll& poll);
+
+// S (n_samples, n_outputs) = the scores of the weights W = scale sum_i w_i a_i x_i, where a_i are problem.derivatives,
+// each feature's times feature_scale (n_features) where given. One pass; W never leaves its packed order.
+template <class T>
+void row_products(const Problem<T>& problem, double scale, const double* feature_scale, T* S, int num_threads,
+                  const Poll& poll);
 
 }  // namespace softmargin

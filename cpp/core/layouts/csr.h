@@ -59,6 +59,24 @@ struct Csr {
     }
   }
 
+  // f<k>() with the number of outputs as a constant, 0 for many: an entry of one to four outputs takes less time than a
+  // loop over them does (7.7 million entries of one output: 22 ms a gradient with the loop, 12 without).
+  template <class F>
+  [[gnu::always_inline]] static void by_outputs(int64_t n_outputs, F&& f) {
+    switch (n_outputs) {
+      case 1:
+        return f.template operator()<1>();
+      case 2:
+        return f.template operator()<2>();
+      case 3:
+        return f.template operator()<3>();
+      case 4:
+        return f.template operator()<4>();
+      default:
+        return f.template operator()<0>();
+    }
+  }
+
   // One row against k outputs; k == 0: n_outputs is not known at compile time and `sum` lies in memory.
   template <int k, class T>
   static void score_row(const Entries& e, const T* W, int64_t n_outputs, T* sum) {
@@ -84,22 +102,7 @@ struct Csr {
     for (int64_t i = 0; i < kTileRows * n_outputs; ++i) S[i] = T(0);
     for (int64_t r = 0; r < rows.count; ++r) {
       const Entries e = row(X, row_index(rows, r));
-      switch (n_outputs) {
-        case 1:
-          score_row<1>(e, W, n_outputs, sum);
-          break;
-        case 2:
-          score_row<2>(e, W, n_outputs, sum);
-          break;
-        case 3:
-          score_row<3>(e, W, n_outputs, sum);
-          break;
-        case 4:
-          score_row<4>(e, W, n_outputs, sum);
-          break;
-        default:
-          score_row<0>(e, W, n_outputs, sum);
-      }
+      by_outputs(n_outputs, [&]<int k>() { score_row<k>(e, W, n_outputs, sum); });
       for (int64_t c = 0; c < n_outputs; ++c) S[c * kTileRows + r] = sum[c] + b[c];
     }
   }
@@ -108,14 +111,23 @@ struct Csr {
   template <class A, class T>
   static void gradient(const MatrixView& X, const Rows& rows, Features features, const T* dS, int64_t n_outputs, A* dW,
                        const Scratch<T>& scratch, bool) {
-    T* d = static_cast<T*>(scratch.accumulators);
+    T* room = static_cast<T*>(scratch.accumulators);
+    by_outputs(n_outputs, [&]<int k>() { gradient_rows<k>(X, rows, features, dS, n_outputs, dW, room); });
+  }
+
+  template <int k, class A, class T>
+  static void gradient_rows(const MatrixView& X, const Rows& rows, Features features, const T* dS, int64_t n_outputs,
+                            A* dW, T* room) {
+    const int64_t outputs = k ? k : n_outputs;
+    T local[k ? k : 1];
+    T* d = k ? local : room;
     for (int64_t r = 0; r < rows.count; ++r) {
-      for (int64_t c = 0; c < n_outputs; ++c) d[c] = dS[c * kTileRows + r];
+      for (int64_t c = 0; c < outputs; ++c) d[c] = dS[c * kTileRows + r];
       entries(X, row_index(rows, r), features, [&](int64_t j, V x) {
-        A* g = dW + (j - features.begin) * n_outputs;
+        A* g = dW + (j - features.begin) * outputs;
         const T value = static_cast<T>(x);
 #pragma omp simd
-        for (int64_t c = 0; c < n_outputs; ++c) g[c] += static_cast<A>(value * d[c]);
+        for (int64_t c = 0; c < outputs; ++c) g[c] += static_cast<A>(value * d[c]);
       });
     }
   }

@@ -251,10 +251,48 @@ class Balance:
             balanced: Float = (G - np.outer(r, self.mean())) * np.reshape(shrink, (-1, 1))
             return balanced
         if kind == "signs":
-            return self._signs(A, G, r)
+            moved = self._one_sign_each(A, G, r)
+            return self._signs(A, G, r) if moved is None else moved
         if self.total is not None:
-            return self._simplex(A, G, r)
+            moved = self._one_distribution(A, G, r)
+            return self._simplex(A, G, r) if moved is None else moved
         return self._flows(A, G, r)
+
+    def _weights(self) -> Float:
+        weight = self.problem.data.sample_weight
+        return np.ones(self.problem.n_samples) if weight is None else weight
+
+    def _one_sign_each(self, A: Float, G: Float, r: Float) -> Float | None:
+        """Take r, where it is rounding, out of the sample of each output with the most room: it saves the sums, a pass over X."""
+        weight, scale = self._weights(), self.problem.data.positive_weight
+        (up, down), outputs = self.kinds, np.arange(self.problem.n_outputs)
+        room = (down - up) * A
+        if self.each is not None:
+            room = np.minimum(room, self.each * (down + up * (1.0 if scale is None else scale)) - room)
+        room *= weight[:, None]
+        rows = room.argmax(axis=0)
+        amount = r * weight.sum()
+        if np.any(room[rows, outputs] < np.abs(amount)):
+            return None
+        A[rows, outputs] -= np.divide(amount, weight[rows], out=np.zeros_like(r), where=r != 0)
+        for c in np.flatnonzero(r):
+            G[c] -= r[c] * self.problem.rows(rows[c : c + 1], "float64")[0]
+        return G
+
+    def _one_distribution(self, A: Float, G: Float, r: Float) -> Float | None:
+        """The same out of the one sample whose least likely class has the most room."""
+        weight = self._weights()
+        present = self.share[0] > 0
+        room = (A + self.kinds[0])[:, present].min(axis=1) * weight
+        row = int(room.argmax())
+        amount = r * weight.sum()
+        if room[row] < np.abs(amount).max():
+            return None
+        A[row] -= amount / weight[row]
+        z = self.problem.rows(np.array([row]), "float64")[0]
+        for c in np.flatnonzero(r):
+            G[c] -= r[c] * z
+        return G
 
     def _signs(self, A: Float, G: Float, r: Float) -> Float:
         """Raise the side that is too small: r > 0 means that the positive samples' -a are."""

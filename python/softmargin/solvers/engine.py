@@ -26,6 +26,7 @@ from .metric import (
 )
 from .problem import Array, Float, LinearProblem, Stopped
 from .results import SolveRecord
+from .row_space import RowSpace
 from .smoothing import Rounds
 
 # Few unknowns: the Hessian can be a metric, and the solution is carried on towards rounding.
@@ -63,7 +64,7 @@ class Limits(NamedTuple):
 class Engine:
     """One run of `solve` on a problem.
 
-    `method` is "gram", "diagonal" or "newton": the metric.
+    `method` is "gram", "diagonal" or "newton": the metric; or "rows": descent in the span of the rows.
     """
 
     def __init__(
@@ -128,6 +129,10 @@ class Engine:
     # -- the steps ---------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        if self.method == "rows":
+            if self._in_row_space():
+                return
+            self.method = "diagonal"
         if not self.smooth:
             value, _ = self.problem.smooth(self.x, self.dtype)
             self.rounds = Rounds(self.problem, value)
@@ -242,6 +247,32 @@ class Engine:
         descent.memory.clear()
         descent.restart()
         self._begin_round(descent)
+
+    def _in_row_space(self) -> bool:
+        """Descend on the coefficients of the rows; False if rounding ends it before the tolerance is reached."""
+        rows, strictness, moved = RowSpace(self.problem, self.x, self.dtype), 1.0, True
+        first = rows.gradient_norm or 1.0
+        try:
+            while True:
+                while rows.gap > strictness * self._tolerance(rows.F) and self.n_iter < self.limits.max_iter and moved:
+                    moved = rows.step()
+                    self.n_iter += 1
+                    self.gradient_norm = rows.gradient_norm / first
+                    self.history.append(SolveRecord(self.problem.n_passes, time.perf_counter() - self.start, rows.F))
+                self.x = rows.x()
+                self._check(self.x)
+                if self.done() or self.n_iter >= self.limits.max_iter:
+                    return True
+                if rows.dtype == "float64":
+                    if not moved:
+                        return False
+                    strictness *= 0.3
+                rows.use("float64")
+                moved = True
+        except Stopped:
+            self.problem.deadline = None
+            self.x = rows.x()
+            raise
 
     # -- metrics -----------------------------------------------------------------------------------------------------------
 

@@ -27,10 +27,15 @@ from .engine import Engine, Limits, affordable_hessian
 from .metric import MOST_DENSE
 from .problem import Float, LinearProblem, Regularizer, csr_of
 from .results import SolveResult, warn_if_not_converged
+from .row_space import applies
 
 DEFAULT_PENALTY = get("l2")(alpha=1e-4)
 
-METHODS = ("auto", "gram", "diagonal", "newton")
+METHODS = ("auto", "gram", "diagonal", "newton", "rows")
+
+# Most rows for each feature of a descent on the rows. Seconds on generated text to 1e-6, squared hinge, in proportion to those of
+# the diagonal metric: n = d/2 0.9 to 1.0, 2 d 1.8 to 2.5, 10 d 2.3 to 5.
+ROWS_A_FEATURE = 0.5
 
 # Rows whose mean is the centre of the features.
 CENTRE_ROWS = 2000
@@ -86,10 +91,11 @@ def solve(
         The relative gap to reach: (F - F*) / |F|.
     max_iter : int, default 1000
         Steps; a step is one pass over X or little more.
-    method : {"auto", "gram", "diagonal", "newton"}, default "auto"
+    method : {"auto", "gram", "diagonal", "newton", "rows"}, default "auto"
         The metric of the steps. "gram": the Gram matrix of a sample of rows, factorised, n_features^2 numbers; "diagonal": mean
-        squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers. "auto" takes "newton" where the Hessian
-        costs next to nothing, "gram" up to 5000 features, "diagonal" beyond.
+        squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers; "rows": none, but steps in the span of
+        the rows, for a smooth loss with an l2 penalty alone. "auto" takes "newton" where the Hessian costs next to nothing, "gram"
+        up to 5000 features, beyond that "rows" where it applies and there are half as many rows as features at most, else "diagonal".
     fit_intercept : bool, default True
         Whether there is a b.
     standardize : bool, default False
@@ -242,7 +248,10 @@ def automatic(problem: LinearProblem) -> str:
     """Return the metric for the shape of a problem."""
     if affordable_hessian(problem, NEWTON_WORK):
         return "newton"
-    return "gram" if problem.n_features <= MOST_DENSE else "diagonal"
+    if problem.n_features <= MOST_DENSE:
+        return "gram"
+    few = problem.n_samples <= ROWS_A_FEATURE * problem.n_features
+    return "rows" if few and applies(problem) else "diagonal"
 
 
 def arithmetic(problem: LinearProblem) -> str:

@@ -68,7 +68,7 @@ class LinearProblem:
         self.centre, self.num_threads, self.deadline = np.where(np.isfinite(centre), centre, 0.0), num_threads, deadline
         self.least_curvature = 0.0  # what each score has in the Hessian beside its own, where that may vanish
         self.inverse_scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-        self.scale = scale
+        self.scale, self.is_scaled = scale, bool(np.any(scale != 1))
         self.n_samples, self.n_features = data.matrix.n_samples, data.matrix.n_features
         self.n_outputs, self.n_weights = data.n_outputs, data.n_outputs * data.matrix.n_features
         self.size = self.n_weights + self.n_outputs
@@ -92,7 +92,7 @@ class LinearProblem:
     def raw(self, x: Float) -> tuple[Float, Float]:
         """Return W and b in the units of X."""
         V, c = self.split(x)
-        W = V * self.inverse_scale
+        W = V * self.inverse_scale if self.is_scaled else V
         return W, c - W @ self.centre
 
     def from_raw(self, W: Float, b: Float) -> Float:
@@ -134,6 +134,13 @@ class LinearProblem:
         G, db = _core.combine(self.core(dtype), np.ascontiguousarray(A, dtype=dtype), num_threads=self.num_threads)
         return self._inner(G, db)
 
+    def products(self, A: Array, dtype: str) -> Array:
+        """Return the scores, of features that are not centred, of the V that `combine` makes of A: one pass over X."""
+        self._count(1.0)
+        squares = self.inverse_scale**2 if self.is_scaled else None
+        A = np.ascontiguousarray(A, dtype=dtype)
+        return _core.row_products(self.core(dtype), A, squares, num_threads=self.num_threads)
+
     def rows(self, index: npt.NDArray[np.int64] | slice, dtype: str) -> Array:
         """Return centred and scaled rows of X, dense (m, n_features)."""
         arrays = self.data.matrix.core.arrays
@@ -167,7 +174,12 @@ class LinearProblem:
     def _inner(self, G: Array, db: Array) -> tuple[Float, Float]:
         """Derivatives in W and b as derivatives in V and c."""
         mean = db.astype(np.float64)
-        return (G.astype(np.float64) - np.outer(mean, self.centre)) * self.inverse_scale, mean
+        inner = G.astype(np.float64)
+        for row, shift in zip(inner, mean, strict=True):
+            row -= shift * self.centre
+        if self.is_scaled:
+            inner *= self.inverse_scale
+        return inner, mean
 
     def _count(self, passes: float) -> None:
         if self.deadline is not None and time.perf_counter() > self.deadline:

@@ -9,6 +9,7 @@ import numpy as np
 
 from softmargin import _core
 
+from .blas import one_thread
 from .descent import Descent
 from .dual import Certificate, Checked
 from .metric import (
@@ -92,6 +93,10 @@ class Engine:
 
     def run(self) -> Checked:
         """Return the best point found, certified."""
+        with one_thread():
+            return self._certified()
+
+    def _certified(self) -> Checked:
         try:
             self._run()
         except Stopped:

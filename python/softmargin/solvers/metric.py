@@ -15,6 +15,7 @@ Udell, PROMISE: Preconditioned Stochastic Optimization Methods by Incorporating 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from scipy.linalg import blas, lapack
 
 from softmargin import _core
 
+from .blas import all_threads
 from .problem import ROWS_AT_ONCE, Array, Float, LinearProblem
 
 # Most features of a dense factor: 5000^2 float32 are 100 MB, and the Cholesky factorisation takes 40 GFLOP.
@@ -164,7 +166,8 @@ class Gram(Metric):
             shifted = np.array(gram, order="F")
             shifted[np.diag_indices(d)] += self.problem.regularizer.l2 / self.factored_h[c] + jitter
             potrf = lapack.spotrf if gram.dtype == np.float32 else lapack.dpotrf
-            factor, info = potrf(shifted, lower=1, overwrite_a=1)
+            with all_threads() if d > MOST_FLOAT64 else nullcontext():
+                factor, info = potrf(shifted, lower=1, overwrite_a=1)
             if info == 0:
                 return np.asarray(factor)
             jitter *= 10
@@ -329,5 +332,6 @@ def sampled_grams(problem: LinearProblem, row_weights: Array | None, m: int) -> 
         block = problem.rows(part if index is None else index[part], dtype)
         for c, gram in enumerate(grams):
             scaled = block * roots[part, c, None].astype(dtype)
-            grams[c] = syrk(1.0, scaled.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
+            with all_threads() if d > MOST_FLOAT64 else nullcontext():
+                grams[c] = syrk(1.0, scaled.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
     return grams

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +47,9 @@ FLOOR = 0.5
 # Work of a step beyond the arithmetic of its pass, in multiply-adds: some 0.2 ms of Python and of vectors.
 OVERHEAD = 1e7
 
-# Work of reading a stored entry of a sparse matrix, and its weights, in multiply-adds: some 2 ns, twice.
-SPARSE_ENTRY = 150.0
+# Work of reading a stored entry of a sparse matrix, and its weights, in multiply-adds: some 0.7 ns, twice, on two
+# threads.
+SPARSE_ENTRY = 60.0
 
 # What small matrices in float64 cost more than large ones in float32.
 SMALL_COST = 4
@@ -132,11 +134,18 @@ class Diagonal(Metric):
         return np.divide(p, self.inverse, out=np.zeros_like(p), where=self.inverse > 0)
 
 
+class Factor(NamedTuple):
+    """M = diag(1/scale) lower lower' diag(1/scale)."""
+
+    lower: Array
+    scale: Float
+
+
 class Gram(Metric):
     """h_c X'D_c X + l2 I from a sample of rows, by Cholesky factors: one for all outputs, or one each.
 
-    A factor in float32 is rounded at about 1e-7 of its largest eigenvalue; that much is added to the diagonal, which changes the
-    metric where it hardly matters and nothing of the solution.
+    A factor is rounded at about machine epsilon of its largest eigenvalue; that much is added to the diagonal, scaled to 1, which
+    changes the metric where it hardly matters and nothing of the solution.
 
     Parameters
     ----------
@@ -153,23 +162,29 @@ class Gram(Metric):
         shared = np.full_like(h, h.mean())
         self.factored_h = shared if len(grams) == 1 else h
         self.factors = [self._factorise(gram, c) for c, gram in enumerate(grams)]
-        self._free: dict[tuple[int, bytes], Array] = {}
+        self._free: dict[tuple[int, bytes], Factor] = {}
         # Small factors are turned into inverses: one product for all outputs in place of two substitutions each.
         small = problem.n_features <= MOST_FLOAT64
         self.inverses = np.stack([_inverse(factor) for factor in self.factors]) if small else None
 
-    def _factorise(self, gram: Array, c: int) -> Array:
-        """The factor of gram + l2/h I."""
+    def _factorise(self, gram: Array, c: int) -> Factor:
+        """The factor of gram + l2/h I, scaled to a unit diagonal: features of all scales are alike to rounding."""
         d = len(gram)
-        jitter = float(np.finfo(gram.dtype).eps) * d * float(gram.diagonal().max(initial=0.0)) + 1e-30
+        shifted = np.array(gram, order="F")
+        places = np.diag_indices(d)
+        shifted[places] += self.problem.regularizer.l2 / self.factored_h[c]
+        diagonal = shifted[places].astype(np.float64)
+        scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        shifted *= scale.astype(gram.dtype)
+        shifted *= scale.astype(gram.dtype)[:, None]
+        jitter = float(np.finfo(gram.dtype).eps) * d
+        potrf = lapack.spotrf if gram.dtype == np.float32 else lapack.dpotrf
         for _ in range(10):
-            shifted = np.array(gram, order="F")
-            shifted[np.diag_indices(d)] += self.problem.regularizer.l2 / self.factored_h[c] + jitter
-            potrf = lapack.spotrf if gram.dtype == np.float32 else lapack.dpotrf
+            shifted[places] = np.where(diagonal > 0, 1.0 + jitter, 1.0)
             with all_threads() if d > MOST_FLOAT64 else nullcontext():
-                factor, info = potrf(shifted, lower=1, overwrite_a=1)
+                factor, info = potrf(shifted, lower=1)
             if info == 0:
-                return np.asarray(factor)
+                return Factor(np.asarray(factor), scale)
             jitter *= 10
         raise FloatingPointError("X: expected a Gram matrix that is positive definite up to rounding")
 
@@ -203,7 +218,7 @@ class Gram(Metric):
     def _each_gram(self) -> list[Array]:
         return self.grams if len(self.grams) > 1 else self.grams * self.problem.n_outputs
 
-    def _restricted(self, output: int, own: npt.NDArray[np.bool_]) -> Array:
+    def _restricted(self, output: int, own: npt.NDArray[np.bool_]) -> Factor:
         """The factor of the rows and columns that are free; those of the last sets are kept."""
         place = output if len(self.grams) > 1 else 0
         if own.all():
@@ -216,14 +231,17 @@ class Gram(Metric):
         return self._free[key]
 
 
-def _inverse(factor: Array) -> Float:
-    lower = np.tril(lapack.dpotri(factor, lower=1)[0])
-    return np.asarray(lower + np.tril(lower, -1).T)
+def _inverse(factor: Factor) -> Float:
+    lower = np.tril(lapack.dpotri(factor.lower, lower=1)[0])
+    return np.asarray((lower + np.tril(lower, -1).T) * np.outer(factor.scale, factor.scale))
 
 
-def _substitute(factor: Array, rhs: Array) -> Float:
-    potrs = lapack.spotrs if factor.dtype == np.float32 else lapack.dpotrs
-    return np.asarray(potrs(factor, np.asfortranarray(rhs, dtype=factor.dtype), lower=1)[0], dtype=np.float64)
+def _substitute(factor: Factor, rhs: Array) -> Float:
+    """The inverse times rhs (n_features, any)."""
+    dtype, scale = factor.lower.dtype, factor.scale[:, None]
+    potrs = lapack.spotrs if dtype == np.float32 else lapack.dpotrs
+    solved = potrs(factor.lower, np.asfortranarray(rhs * scale, dtype=dtype), lower=1)[0]
+    return np.asarray(solved * scale)
 
 
 class Exact(Metric):

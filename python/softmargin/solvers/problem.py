@@ -143,14 +143,14 @@ class LinearProblem:
 
     def rows(self, index: npt.NDArray[np.int64] | slice, dtype: str) -> Array:
         """Return centred and scaled rows of X, dense (m, n_features)."""
-        arrays = self.data.matrix.core.arrays
-        if self.data.matrix.layout == "dense":
-            block = arrays[0][index].astype(dtype)
+        if self.is_sparse():
+            block = self.sparse()[index].astype(dtype).toarray()
         else:
-            block = self.sparse()[index].toarray().astype(dtype)
+            block = self.data.matrix.core.arrays[0][index].astype(dtype)
         block -= self.centre.astype(dtype)
-        block *= self.inverse_scale.astype(dtype)
-        return block
+        if self.is_scaled:
+            block *= self.inverse_scale.astype(dtype)
+        return np.asarray(block)
 
     def sparse(self) -> Any:
         """Return X as scipy's CSR over the same arrays."""

@@ -74,17 +74,34 @@ def print_table(results):
 
 def plot(results, path):
     """Save time against distance, both logarithmic."""
+    from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    least, first = 1.0, np.inf
+    colours = iter(colormaps["tab20"].colors)
     for name, peer in results["peers"].items():
         if "error" not in peer:
-            seconds, distance, _ = distances(results, peer)
-            axes.loglog(seconds, np.maximum(distance, FLOOR), marker=".", label=name)
-    axes.set(xlabel="seconds", ylabel="(F - F*) / F*", title=results["problem"], ylim=(FLOOR / 2, None))
+            seconds, distance, gaps = distances(results, peer)
+            certified = np.isfinite(gaps).all()
+            shown = np.maximum(np.minimum.accumulate(gaps) if certified else distance, FLOOR)
+            least = min(least, shown.min())
+            first = min(first, seconds[min(1, len(seconds) - 1)])
+            style = {"color": "black", "linewidth": 2.5} if certified else {"color": next(colours)}
+            if certified and name.endswith("float32"):
+                style["linestyle"] = ":"
+            label = f"{name}, certified" if certified else name
+            axes.loglog(seconds, shown, marker=".", label=label, **style)
+    axes.set(
+        xlabel="seconds",
+        ylabel="(F - F*) / F*",
+        title=results["problem"],
+        ylim=(least / 3, None),
+        xlim=(first / 2, None),
+    )
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)

@@ -31,11 +31,11 @@ def trajectory(form):
             )
             waited = time.perf_counter() - start
             # Where the unknowns are few, solve goes on towards rounding once the certificate is reached.
-            certified = [r.seconds for r in result.history if r.gap is not None and r.gap <= tol]
-            seconds = certified[0] if certified else waited
+            certified = [(r.seconds, r.gap) for r in result.history if r.gap is not None and r.gap <= tol]
+            seconds, gap = certified[0] if certified else (waited, result.gap)
             W = np.reshape(result.W, (problem.n_outputs, -1))
             b = np.zeros(problem.n_outputs) if result.intercept is None else np.ravel(result.intercept)
-            points.append(Point(seconds, *problem.to_peer_units(W, b), gap=float(result.gap)))
+            points.append(Point(seconds, *problem.to_peer_units(W, b), gap=float(gap)))
             total += waited
             if total > budget:
                 break

@@ -8,7 +8,8 @@ import pytest
 import softmargin as sm
 from softmargin import _core, reference
 from softmargin.objective import read_data
-from softmargin.solvers.dual import Balance, Certificate
+from softmargin.solvers.balance import Balance
+from softmargin.solvers.dual import Certificate
 from softmargin.solvers.exact import prepare
 
 from . import draws

@@ -10,21 +10,11 @@ import numpy as np
 from softmargin import _core
 
 from .blas import one_thread
+from .curvature import curvatures, weighted_mean
 from .descent import Descent
 from .dual import Certificate, Checked
-from .metric import (
-    Diagonal,
-    Exact,
-    Gram,
-    Metric,
-    curvatures,
-    gram_work,
-    hessian_work,
-    pass_work,
-    sample_size,
-    sampled_grams,
-    weighted_mean,
-)
+from .gram import gram_work, hessian_work, pass_work, sample_size, sampled_grams
+from .metric import Diagonal, Exact, Gram, Metric
 from .problem import Array, Float, LinearProblem, Stopped
 from .results import SolveRecord
 from .row_space import RowSpace

@@ -22,56 +22,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import blas, lapack
 
-from softmargin import _core
-
 from .blas import all_threads
-from .problem import ROWS_AT_ONCE, Array, Float, LinearProblem
+from .curvature import hessian, solve_semidefinite
+from .gram import MOST_FLOAT64
+from .problem import Array, Float, LinearProblem
 
 # Most features of a dense factor: 5000^2 float32 are 100 MB, and the Cholesky factorisation takes 40 GFLOP.
 MOST_DENSE = 5000
-
-# Rows of the sample: at least ROWS_A_FEATURE for each feature (1.6 on CIFAR-10: 15 passes to 2e-6, 27 with 1.0 and 12 with
-# 3.3, which costs three times the factor); more, up to PLENTY, as long as the Gram matrix costs no more than PASSES passes.
-ROWS_A_FEATURE = 1.6
-PLENTY = 100
-LEAST_ROWS = 2000
-PASSES = 6
-
-# Gram matrices of at most this many features are made in float64, which costs little then and saves the jitter.
-MOST_FLOAT64 = 512
-
-# Rows count in a Gram matrix by their curvature plus this share of the mean: those where the loss is flat now need not stay
-# flat. On digits with the squared hinge: 1648 steps with 0.05, 704 with 0.5.
-FLOOR = 0.5
-
-# Work of a step beyond the arithmetic of its pass, in multiply-adds: some 0.2 ms of Python and of vectors.
-OVERHEAD = 1e7
-
-# Work of reading a stored entry of a sparse matrix, and its weights, in multiply-adds: some 0.7 ns, twice, on two
-# threads.
-SPARSE_ENTRY = 60.0
-
-# What small matrices in float64 cost more than large ones in float32.
-SMALL_COST = 4
-
-
-def pass_work(problem: LinearProblem) -> float:
-    """Return the multiply-adds of a pass over X."""
-    entry = 2.0 * problem.n_outputs + (SPARSE_ENTRY if problem.is_sparse() else 0.0)
-    return entry * problem.n_entries + OVERHEAD
-
-
-def gram_work(problem: LinearProblem, m: int, count: int) -> float:
-    """Return the multiply-adds of `count` Gram matrices over m rows, of their factors, and of scaling the rows."""
-    d = problem.n_features
-    return count * ((SMALL_COST if d <= MOST_FLOAT64 else 1) * (0.5 * m * d**2 + d**3 / 6) + 20 * m * d)
-
-
-def hessian_work(problem: LinearProblem) -> float:
-    """Return the multiply-adds of the Hessian and its factor."""
-    k, d = problem.n_outputs, problem.n_features + 1
-    pairs = k * (k + 1) / 2 if problem.data.kind == "classes" else k
-    return SMALL_COST * (pairs * problem.n_samples * d * (d + 20) + (k * d) ** 3 / 6)
 
 
 class Metric(ABC):
@@ -84,38 +41,6 @@ class Metric(ABC):
     @abstractmethod
     def multiply(self, p: Float) -> Float:
         """Return M p (size,)."""
-
-
-def second_derivatives(problem: LinearProblem, S: Array, V: Float) -> Array:
-    """Return the Hessian of each row's loss at the scores S times V, both (n_samples, n_outputs), in S's dtype."""
-    product = np.array(V, dtype=S.dtype, order="C")
-    no_shift = np.zeros(problem.n_outputs, dtype=S.dtype)
-    _core.row_hessians(problem.core(S.dtype.name), S, no_shift, product, num_threads=problem.num_threads)
-    return product
-
-
-def curvatures(problem: LinearProblem, S: Array, *, exactly: bool = False) -> Array:
-    """Return the second derivative of each row's loss in each of its scores, (n_samples, n_outputs), at least 0.
-
-    For outputs that depend on each other it is the diagonal of a matrix H: of unit vectors, n_outputs products, or estimated by
-    random signs v, for which v_c (H v)_c has that mean (Hutchinson's estimator).
-    """
-    if problem.data.kind != "classes":
-        return second_derivatives(problem, S, np.ones_like(S))
-    if not exactly:
-        signs = np.random.default_rng(0).choice(np.array([-1.0, 1.0], dtype=S.dtype), size=S.shape)
-        return signs * second_derivatives(problem, S, signs)
-    diagonal = np.empty_like(S)
-    for c in range(problem.n_outputs):
-        unit = np.zeros_like(S)
-        unit[:, c] = 1.0
-        diagonal[:, c] = second_derivatives(problem, S, unit)[:, c]
-    return diagonal
-
-
-def weighted_mean(problem: LinearProblem, rows: Array) -> Float:
-    """Return the mean over the samples, weighted, in float64."""
-    return np.asarray(np.average(rows.astype(np.float64, copy=False), axis=0, weights=problem.data.sample_weight))
 
 
 class Diagonal(Metric):
@@ -263,93 +188,3 @@ class Exact(Metric):
 
     def multiply(self, p: Float) -> Float:
         return np.asarray(self.matrix @ p)
-
-
-def solve_semidefinite(H: Float, g: Float) -> Float:
-    """Return the solution of H p = g, H symmetric and positive semidefinite up to rounding, scaled to a unit diagonal."""
-    diagonal = H.diagonal()
-    root = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    scaled = H / np.outer(root, root)
-    jitter = len(g) * np.finfo(np.float64).eps
-    for _ in range(12):
-        shifted = np.array(scaled, order="F")
-        shifted[np.diag_indices(len(g))] += jitter
-        factor, info = lapack.dpotrf(shifted, lower=1, overwrite_a=1)
-        if info == 0:
-            return np.asarray(lapack.dpotrs(factor, g / root, lower=1)[0] / root)
-        jitter *= 10
-    return np.asarray(g / root**2)
-
-
-def hessian(problem: LinearProblem, S: Float) -> Float:
-    """Return the Hessian (size, size) of the smooth part of F at scores S, without the l1 part."""
-    k, d, n = problem.n_outputs, problem.n_features, problem.n_samples
-    blocks = {}
-    weight = problem.data.sample_weight
-    separate = problem.data.kind != "classes"  # each output alone: its block is diagonal in the outputs
-    for c in range(k):
-        unit = np.zeros((n, k))
-        unit[:, c] = 1.0
-        columns = second_derivatives(problem, S, unit)
-        columns[:, c] += problem.least_curvature
-        if weight is not None:
-            columns *= weight[:, None]
-        for other in range(k):
-            if other == c or (other < c and not separate):
-                blocks[other, c] = columns[:, other].copy() if k > 1 else columns[:, other]
-    H = np.zeros((k, d + 1, k, d + 1))
-    for start in range(0, n, ROWS_AT_ONCE):
-        rows = slice(start, min(start + ROWS_AT_ONCE, n))
-        Z = np.empty((rows.stop - start, d + 1))
-        Z[:, :d], Z[:, d] = problem.rows(rows, "float64"), 1.0
-        for (other, c), h in blocks.items():
-            H[other, :, c] += Z.T @ (h[rows, None] * Z)
-    for other, c in blocks:
-        if other != c:
-            H[c, :, other] = H[other, :, c].T
-    H /= problem.total_weight
-    # Unknowns in the order of x: all of V, then all of c.
-    order = np.concatenate([(np.arange(k)[:, None] * (d + 1) + np.arange(d)).ravel(), np.arange(k) * (d + 1) + d])
-    full = H.reshape(k * (d + 1), -1)[np.ix_(order, order)]
-    diagonal = np.diag_indices(len(full))
-    full[diagonal] += np.where(
-        np.arange(len(full)) < problem.n_weights, problem.regularizer.l2, problem.regularizer.intercept
-    )
-    return np.asarray(full)
-
-
-def sample_size(problem: LinearProblem) -> int:
-    """Return how many rows the Gram matrix is made of."""
-    d = problem.n_features
-    affordable = PASSES * 4 * problem.n_samples * problem.n_outputs / d
-    wanted = max(ROWS_A_FEATURE * d, LEAST_ROWS, min(affordable, max(PLENTY * d, LEAST_ROWS)))
-    return int(min(problem.n_samples, wanted))
-
-
-def sampled_grams(problem: LinearProblem, row_weights: Array | None, m: int) -> list[Array]:
-    """Return weighted means of x x' over a sample of m rows, the same ones in every run: lower triangles.
-
-    row_weights (n_samples, 1 or n_outputs): one Gram matrix a column; None for one with equal weights.
-    """
-    d = problem.n_features
-    index: npt.NDArray[np.int64] | None = None
-    if m < problem.n_samples:
-        index = np.sort(np.random.default_rng(0).choice(problem.n_samples, m, replace=False))
-    own = slice(None) if index is None else index
-    weights = np.ones((m, 1)) if row_weights is None else np.maximum(row_weights[own], 0).astype(np.float64)
-    if problem.data.sample_weight is not None:
-        weights = weights * problem.data.sample_weight[own, None]
-    totals = weights.sum(axis=0)
-    weights[:, totals <= 0] = 1.0
-    weights += FLOOR * weights.mean(axis=0)
-    roots = np.sqrt(weights / weights.sum(axis=0))
-    dtype, syrk = ("float64", blas.dsyrk) if d <= MOST_FLOAT64 else ("float32", blas.ssyrk)
-    grams = [np.zeros((d, d), dtype=dtype, order="F") for _ in range(roots.shape[1])]
-    for start in range(0, m, ROWS_AT_ONCE):
-        part = slice(start, min(start + ROWS_AT_ONCE, m))
-        block = problem.rows(part if index is None else index[part], dtype)
-        for c, gram in enumerate(grams):
-            scaled = block * roots[part, c, None].astype(dtype)
-            with all_threads() if d > MOST_FLOAT64 else nullcontext():
-                grams[c] = syrk(1.0, scaled.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
-    return grams

@@ -30,8 +30,8 @@ import numpy as np
 
 from softmargin import _core
 
+from .curvature import curvatures, second_derivatives, solve_semidefinite, weighted_mean
 from .dual import MOST_OUTPUTS
-from .metric import curvatures, second_derivatives, solve_semidefinite, weighted_mean
 from .problem import Float, LinearProblem
 
 # Pairs kept; 10, 20 and 50 save no pass on the problems above, and 10 take longer.

@@ -117,7 +117,7 @@ margin, delta
     Raises
     ------
     ValueError
-        ``alphas: expected numbers above 0, got 0.0 at row 2``, ``folds: expected at least 2, got 1`` and the like.
+        ``alphas: expected numbers above 0, got 0 at row 2``, ``folds: expected at least 2, got 1`` and the like.
 
     Warns
     -----
@@ -225,7 +225,9 @@ def _folds(folds: Any, n: int) -> Sequence[tuple[Mask, Mask]]:
     if isinstance(folds, int | np.integer):
         count = as_integer("folds", folds, 2)
         return _numbered(np.arange(n) % count)
-    if isinstance(folds, np.ndarray) or (isinstance(folds, Sequence) and len(folds) > 0 and np.ndim(folds[0]) == 0):
+    if isinstance(folds, np.ndarray) or (
+        isinstance(folds, Sequence) and folds and isinstance(folds[0], int | np.integer)
+    ):
         numbers = np.asarray(folds)
         if numbers.shape != (n,):
             raise ValueError(f"folds: expected shape ({n},), a fold number for each sample, got {numbers.shape}")

@@ -1,0 +1,103 @@
+"""`certify` against the truth, for models from anywhere; `solve_path` against `solve` of each problem on its own."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import softmargin as sm
+
+N, D, K = 120, 6, 3
+PENALTIES = [sm.L2(0.01), sm.L1(0.01), sm.ElasticNet(0.02, 0.5)]
+
+
+def problem(loss, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(N, D)) * 10.0 ** np.linspace(-1, 1, D) + 1
+    S = (X / X.std(axis=0)) @ rng.normal(size=(D, K)) + rng.normal(size=(N, K))
+    return X, S if sm.losses.info(loss)["target"] == "real" else S.argmax(axis=1)
+
+
+@pytest.mark.parametrize("loss", sm.losses.names())
+def test_certified_within_twice_the_truth(loss):
+    """From zero weights, from a good model and from the optimum: never below the truth, and at most 2 x truth + 1e-7."""
+    X, y = problem(loss)
+    smooth = sm.losses.info(loss)["smooth"]
+    tol = 1e-10 if smooth else 1e-8
+    for penalty in PENALTIES if smooth else PENALTIES[:1]:
+        best = sm.solve(X, y, loss=loss, penalty=penalty, tol=tol)
+        near = sm.solve(X, y, loss=loss, penalty=penalty, tol=1e-2)
+        for W, b in ((np.zeros((K, D)), np.zeros(K)), (near.W, near.intercept), (1.1 * best.W, best.intercept)):
+            certified = sm.certify((W, b), X, y, loss=loss, penalty=penalty)
+            expected = sm.loss_and_grad(W, X, y, loss=loss, intercept=b, penalty=penalty).loss
+            assert certified.loss == pytest.approx(expected, rel=1e-12)
+            truth = (certified.loss - best.loss) / certified.loss
+            assert truth - tol <= certified.gap <= 2 * truth + 1e-7 + tol
+            assert certified.lower_bound <= best.loss * (1 + tol)
+
+
+def test_models_from_anywhere():
+    """The same numbers as a pair, as what scikit-learn and PyTorch call them, and as our own results."""
+    X, y = problem("softmax")
+    fitted = sm.fit(X, y, epochs=3, optimizer=sm.optimizers.SGD(lr=1e-3), rng=0)
+    W, b = fitted.W, fitted.intercept
+    tensor = SimpleNamespace(detach=lambda: SimpleNamespace(cpu=lambda: SimpleNamespace(numpy=lambda: W)))
+    models = [(W, b), fitted, SimpleNamespace(coef_=W, intercept_=b), SimpleNamespace(weight=tensor, bias=b)]
+    gaps = [sm.certify(model, X, y, penalty=sm.L2(0.01)).gap for model in models]
+    assert gaps == [gaps[0]] * len(models)
+    assert "above the optimum" in str(sm.certify(fitted, X, y, penalty=sm.L2(0.01)))
+    with pytest.raises(
+        TypeError, match=r"^model: expected \(W, b\) or an object with W, coef_ or weight, got 3 \(int\)"
+    ):
+        sm.certify(3, X, y)
+    with pytest.raises(ValueError, match=r"^model: .*5"):
+        sm.certify((W[:, :5], b), X, y)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=lambda p: p.name)
+def test_a_path_is_its_problems(penalty):
+    """Every optimum of the path has the F of `solve` on its own rows, and W of a copy of them."""
+    X, y = problem("softmax")
+    alphas, folds = [0.003, 0.1, 0.02], np.arange(N) % 3
+    for form in (X, scipy.sparse.csr_array(X)):
+        path = sm.solve_path(form, y, alphas=alphas, folds=folds, penalty=penalty, tol=1e-9)
+        assert path.val_loss.shape == (3, 3)
+        for fold, results in enumerate(path.results):
+            train = folds != fold
+            for i, (alpha, result) in enumerate(zip(alphas, results, strict=True)):
+                alone = sm.solve(
+                    X[train], y[train], penalty=type(penalty)(**{**vars(penalty), "alpha": alpha}), tol=1e-9
+                )
+                assert result.gap <= 1e-9
+                assert result.loss == pytest.approx(alone.loss, rel=2e-9)  # both are within 1e-9 of F*
+                held_out = sm.loss_and_grad(result.W, X[~train], y[~train], intercept=result.intercept).loss
+                assert path.val_loss[fold, i] == pytest.approx(held_out, rel=1e-10)
+    assert path.best_alpha == alphas[int(path.val_loss.mean(axis=0).argmin())]
+
+
+def test_kinds_of_folds():
+    """A number, fold numbers and index pairs that say the same give the same."""
+    X, y = problem("softmax")
+    numbers = np.arange(N) % 3
+    pairs = [(np.flatnonzero(numbers != f), np.flatnonzero(numbers == f)) for f in range(3)]
+    losses = [sm.solve_path(X, y, alphas=[0.01], folds=folds).val_loss for folds in (3, numbers, list(numbers), pairs)]
+    for other in losses[1:]:
+        np.testing.assert_array_equal(losses[0], other)
+    whole = sm.solve_path(X, y, alphas=[0.01])
+    assert (whole.val_loss, len(whole.results)) == (None, 1)
+    with pytest.raises(ValueError, match=r"^folds: expected folds to choose alpha by, got None$"):
+        _ = whole.best_alpha
+
+
+def test_refusals():
+    X, y = problem("softmax")
+    for options, message in (
+        ({"alphas": [0.1, 0.0]}, r"^alphas: expected numbers above 0, got 0 at row 1"),
+        ({"alphas": []}, r"^alphas: expected shape \(n_alphas,\), got \(0,\)"),
+        ({"alphas": [0.1], "folds": 1}, r"^folds: expected .*2, got 1"),
+        ({"alphas": [0.1], "folds": np.zeros(N)}, r"^folds: expected at least 2 folds, got 1"),
+        ({"alphas": [0.1], "folds": np.zeros(3)}, r"^folds: expected shape \(120,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sm.solve_path(X, y, **options)

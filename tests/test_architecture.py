@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"_core"},
     {"_validation", "reference"},
-    {"losses", "penalties", "gradcheck", "config"},
+    {"losses", "penalties", "gradcheck", "config", "model"},
     {"optimizers", "schedules"},
     {"objective", "model_file"},
     {"training"},

@@ -27,8 +27,7 @@ py::tuple loss_and_grad(const ProblemObject& object, const py::object& W_object,
   const Array<T> W = checked<T>("W", W_object, {k, d});
   const Buffer<T> b = intercept_or_zeros<T>(b_object, k);
   py::object grad = py::none(), intercept_grad = py::none();
-  if (!scores.is_none())
-    problem.scores_out = checked<T>("scores", scores, {problem.X.n_samples, k}).mutable_data();
+  if (!scores.is_none()) problem.scores_out = checked<T>("scores", scores, {problem.X.n_samples, k}).mutable_data();
   T* grad_data = nullptr;
   T* intercept_grad_data = nullptr;
   if (gradient) {
@@ -112,9 +111,10 @@ void bind_objective(py::module_& m) {
              double intercept_penalty, const py::object& out, bool gradient, const py::object& scores,
              int num_threads) {
             const Penalty chosen = penalty_from(penalty);
-            return problem.is_float()
-                       ? loss_and_grad<float>(problem, W, b, chosen, intercept_penalty, out, gradient, scores, num_threads)
-                       : loss_and_grad<double>(problem, W, b, chosen, intercept_penalty, out, gradient, scores, num_threads);
+            return problem.is_float() ? loss_and_grad<float>(problem, W, b, chosen, intercept_penalty, out, gradient,
+                                                             scores, num_threads)
+                                      : loss_and_grad<double>(problem, W, b, chosen, intercept_penalty, out, gradient,
+                                                              scores, num_threads);
           },
           py::arg("W"), py::arg("b"), py::kw_only(), py::arg("penalty") = py::none(),
           py::arg("intercept_penalty") = 0.0, py::arg("out") = py::none(), py::arg("gradient") = true,

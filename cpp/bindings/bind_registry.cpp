@@ -38,7 +38,9 @@ py::dict registry() {
     if (traits.uses_delta) parameters.append("delta");
     info["parameters"] = py::tuple(parameters);
     info["doc"] = traits.formula;
-    const auto limit = [](double bound) { return bound == kNoBound ? py::object(py::none()) : py::object(py::float_(bound)); };
+    const auto limit = [](double bound) {
+      return bound == kNoBound ? py::object(py::none()) : py::object(py::float_(bound));
+    };
     info["dual_each"] = limit(traits.dual_each);
     info["dual_total"] = limit(traits.dual_total);
     losses[traits.name] = info;

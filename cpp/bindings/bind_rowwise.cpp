@@ -95,7 +95,8 @@ Array<double> hessians(const ProblemObject& object, const py::object& S, const p
                        int num_threads) {
   return in_dtype(object, [&]<class T>(const Problem<T>& problem) {
     const int64_t k = problem.n_outputs;
-    if (!loss_traits(problem.loss).smooth && !problem.data.centre) throw ValueError("loss: expected one that is smooth");
+    if (!loss_traits(problem.loss).smooth && !problem.data.centre)
+      throw ValueError("loss: expected one that is smooth");
     const Array<T> scores = rows("S", problem, S), intercept = checked<T>("shift", shift, {k});
     Array<T> direction = rows("V", problem, V);
     Array<double> mean(k);

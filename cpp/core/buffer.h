@@ -9,9 +9,9 @@
 
 namespace softmargin {
 
-// Memory for buffers of a MB and more: the last blocks that were given back are kept for those that ask for their size. A
-// pass over sparse text needs 9 MB, the same at every pass; taken from the system each time, their pages take 4 to 8 ms
-// where the pass itself takes 3.
+// Memory for buffers of a MB and more: the last blocks that were given back are kept for those that ask for their size.
+// A pass over sparse text needs 9 MB, the same at every pass; taken from the system each time, their pages take 4 to 8
+// ms where the pass itself takes 3.
 void* take_memory(std::size_t bytes);
 void give_back(void* memory, std::size_t bytes);
 

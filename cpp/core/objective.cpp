@@ -55,7 +55,9 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
   std::atomic<bool> finite{true};
   in_regions(threads, left, poll, [&](Team& team, std::size_t s) {
     const auto rank = static_cast<std::size_t>(team.rank());
-    const Scratch<T> scratch = workspace.scratch(team.rank(), problem.derivatives ? 0 : gradient ? kTileRows / 2 : kTileRows);
+    const Scratch<T> scratch = workspace.scratch(team.rank(), problem.derivatives ? 0
+                                                              : gradient          ? kTileRows / 2
+                                                                                  : kTileRows);
     T* S = scores[rank].data();
     T* part = parts[rank].data();
     Slot<T>& slot = slots[s];

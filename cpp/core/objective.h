@@ -19,8 +19,9 @@ struct Problem {
   int loss;                // index in the registry
   LossData<T> data;
   int64_t n_outputs;
-  const T* derivatives = nullptr;  // (n_samples, n_outputs) in place of the loss's dS: a pass then reads X only once more
-  T* scores_out = nullptr;         // (n_samples, n_outputs), filled by a pass, or null
+  const T* derivatives =
+      nullptr;              // (n_samples, n_outputs) in place of the loss's dS: a pass then reads X only once more
+  T* scores_out = nullptr;  // (n_samples, n_outputs), filled by a pass, or null
 
   const Kernels<T>& kernels() const { return kernels_of<T>(*table); }
   const LayoutKernels<T>& layout() const { return kernels().layout[X.layout]; }

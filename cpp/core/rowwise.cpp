@@ -143,10 +143,10 @@ void row_products(const Problem<T>& problem, double scale, const double* feature
   all_scores(problem, W.data(), no_intercept.data(), S, num_threads, poll);
 }
 
-#define SOFTMARGIN_INSTANTIATE(T)                                                                         \
-  template double row_losses(const Problem<T>&, const T*, const T*, T*, double*, int, const Poll&);       \
-  template void row_hessians(const Problem<T>&, const T*, const T*, T*, double*, int, const Poll&);       \
-  template double row_conjugates(const Problem<T>&, const T*, int, const Poll&);                          \
+#define SOFTMARGIN_INSTANTIATE(T)                                                                   \
+  template double row_losses(const Problem<T>&, const T*, const T*, T*, double*, int, const Poll&); \
+  template void row_hessians(const Problem<T>&, const T*, const T*, T*, double*, int, const Poll&); \
+  template double row_conjugates(const Problem<T>&, const T*, int, const Poll&);                    \
   template void row_products(const Problem<T>&, double, const double*, T*, int, const Poll&);
 SOFTMARGIN_INSTANTIATE(float)
 SOFTMARGIN_INSTANTIATE(double)

@@ -36,7 +36,8 @@ void gather_targets(const Rows& rows, const LossData<T>& data, int64_t n_outputs
   }
 }
 
-// The targets of a tile as its loss wants them; `label` [kTileRows] and `values` [n_outputs][kTileRows] are room for them.
+// The targets of a tile as its loss wants them; `label` [kTileRows] and `values` [n_outputs][kTileRows] are room for
+// them.
 template <class T, class Loss>
 TileTargets<T> tile_targets(const Rows& rows, const LossData<T>& data, int64_t n_outputs, int64_t* label, T* values) {
   if (Loss::traits.target == Target::classes && data.y.labels) {
@@ -96,7 +97,8 @@ double weighted_sum(const Rows& rows, const double* sample_weight, const T* valu
 }
 
 // S [n_outputs][kTileRows]: scores in, weighted dS out (0 in the lanes past the last row). loss += sum of the weighted
-// losses, db [n_outputs] += sum of dS. False, with S as it was, if a score is not finite. `targets`: room for two tiles.
+// losses, db [n_outputs] += sum of dS. False, with S as it was, if a score is not finite. `targets`: room for two
+// tiles.
 template <class T, class Loss>
 bool loss_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* S, T* targets, double* loss,
                double* db) {
@@ -127,8 +129,8 @@ bool loss_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* 
   return true;
 }
 
-// V [n_outputs][kTileRows] = the Hessian of each row's loss at the scores S times V; of the smoothed one where the loss is
-// not smooth.
+// V [n_outputs][kTileRows] = the Hessian of each row's loss at the scores S times V; of the smoothed one where the loss
+// is not smooth.
 template <class T, class Loss>
 void hessian_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, const T* S, T* targets, T* V) {
   int64_t label[kTileRows];

@@ -7,8 +7,8 @@ namespace softmargin {
 namespace {
 
 struct BinaryHinge : EachOutput<BinaryHinge> {
-  static constexpr LossTraits traits{"binary_hinge", Target::signs, true,  false,
-                                     false,          true,          false, "max(0, margin - t s)", 1.0, kNoBound};
+  static constexpr LossTraits traits{"binary_hinge", Target::signs,          true, false,   false, true,
+                                     false,          "max(0, margin - t s)", 1.0,  kNoBound};
   static constexpr double curvature(int64_t) { return kNoBound; }
 
   template <class T>

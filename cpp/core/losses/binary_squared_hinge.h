@@ -7,8 +7,8 @@ namespace softmargin {
 namespace {
 
 struct BinarySquaredHinge : EachOutput<BinarySquaredHinge> {
-  static constexpr LossTraits traits{"binary_squared_hinge",  Target::signs, true, true, false, true, false,
-                                     "max(0, margin - t s)^2", kNoBound, kNoBound};
+  static constexpr LossTraits traits{"binary_squared_hinge",   Target::signs, true,    true, false, true, false,
+                                     "max(0, margin - t s)^2", kNoBound,      kNoBound};
   static constexpr double curvature(int64_t) { return 2.0; }
 
   template <class T>

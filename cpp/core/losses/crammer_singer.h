@@ -9,9 +9,16 @@ namespace softmargin {
 namespace {
 
 struct CrammerSinger {
-  static constexpr LossTraits traits{
-      "crammer_singer", Target::classes, true, false, false, true, false, "max(0, max_{j != y} s_j - s_y + margin)",
-      kNoBound, 1.0};
+  static constexpr LossTraits traits{"crammer_singer",
+                                     Target::classes,
+                                     true,
+                                     false,
+                                     false,
+                                     true,
+                                     false,
+                                     "max(0, max_{j != y} s_j - s_y + margin)",
+                                     kNoBound,
+                                     1.0};
   static constexpr double curvature(int64_t) { return kNoBound; }
 
   template <class T>
@@ -54,9 +61,9 @@ struct CrammerSinger {
   }
 
   // u = centre + excess / width, projected onto u >= 0, sum_j u_j <= 1: u_j = max(0, v_j - shift) with the shift, at
-  // least 0, at which the sum is 1. Newton's method on the sum, convex and falling in the shift, from the left: it takes
-  // at most one step for each j that it drops. Source: Held, Wolfe and Crowder, Validation of Subgradient Optimization,
-  // Mathematical Programming 6 (1974).
+  // least 0, at which the sum is 1. Newton's method on the sum, convex and falling in the shift, from the left: it
+  // takes at most one step for each j that it drops. Source: Held, Wolfe and Crowder, Validation of Subgradient
+  // Optimization, Mathematical Programming 6 (1974).
   template <class T>
   static T sum_to_one(const T* S, int64_t n_outputs, int64_t label, int r, T margin, const Smoothing<T>& smoothing) {
     const T right = S[label * kTileRows + r];
@@ -97,7 +104,8 @@ struct CrammerSinger {
     }
   }
 
-  // With d_j = (v_j - v_y) / width where u_j > 0, less their mean where the sum of u is held at 1; minus their sum for y.
+  // With d_j = (v_j - v_y) / width where u_j > 0, less their mean where the sum of u is held at 1; minus their sum for
+  // y.
   template <class T>
   static void smoothed_hessian(const T* S, int64_t n_outputs, const TileTargets<T>& y, const LossParameters& parameters,
                                const Smoothing<T>& smoothing, T* V) {

@@ -10,7 +10,8 @@ namespace {
 
 struct Hinge {
   static constexpr LossTraits traits{
-      "hinge", Target::classes, true, false, false, true, false, "sum_{j != y} max(0, s_j - s_y + margin)", 1.0, kNoBound};
+      "hinge", Target::classes, true, false, false, true, false, "sum_{j != y} max(0, s_j - s_y + margin)",
+      1.0,     kNoBound};
   static constexpr double curvature(int64_t) { return kNoBound; }
 
   template <class T>

@@ -9,7 +9,8 @@ namespace softmargin {
 namespace {
 
 struct Logistic : EachOutput<Logistic> {
-  static constexpr LossTraits traits{"logistic", Target::signs, true, true, false, false, false, "log(1 + exp(-t s))", 1.0, kNoBound};
+  static constexpr LossTraits traits{"logistic", Target::signs,        true, true,    false, false,
+                                     false,      "log(1 + exp(-t s))", 1.0,  kNoBound};
   static constexpr double curvature(int64_t) { return 0.25; }
 
   template <class T>

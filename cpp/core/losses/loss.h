@@ -55,8 +55,9 @@ struct Ramp {
   T high;
 };
 
-// A loss that is not smooth is smoothed around dual variables `centre` [n_outputs][kTileRows] of an earlier iterate: the
-// maximum over its dual variables a of a.s - loss*(a) - width / 2 |a - centre|^2 (for losses of classes the a_j, j != y).
+// A loss that is not smooth is smoothed around dual variables `centre` [n_outputs][kTileRows] of an earlier iterate:
+// the maximum over its dual variables a of a.s - loss*(a) - width / 2 |a - centre|^2 (for losses of classes the a_j, j
+// != y).
 template <class T>
 struct Smoothing {
   const T* centre;

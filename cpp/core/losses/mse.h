@@ -7,7 +7,8 @@ namespace softmargin {
 namespace {
 
 struct Mse : EachOutput<Mse> {
-  static constexpr LossTraits traits{"mse", Target::real, true, true, false, false, false, "(s - y)^2", kNoBound, kNoBound};
+  static constexpr LossTraits traits{"mse", Target::real, true,        true,     false,
+                                     false, false,        "(s - y)^2", kNoBound, kNoBound};
   static constexpr double curvature(int64_t) { return 2.0; }
 
   template <class T>

@@ -10,8 +10,11 @@ namespace softmargin {
 namespace {
 
 struct Softmax {
-  static constexpr LossTraits traits{
-      "softmax", Target::classes, true, true, true, false, false, "-log softmax(s)_y, or -sum_j t_j log softmax(s)_j", kNoBound, 1.0};
+  static constexpr LossTraits traits{"softmax", Target::classes,
+                                     true,      true,
+                                     true,      false,
+                                     false,     "-log softmax(s)_y, or -sum_j t_j log softmax(s)_j",
+                                     kNoBound,  1.0};
 
   // diag(p) - p p' has no eigenvalue above 1/2 (Bohning 1992).
   static constexpr double curvature(int64_t) { return 0.5; }

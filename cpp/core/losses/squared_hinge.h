@@ -11,7 +11,7 @@ namespace {
 struct SquaredHinge {
   static constexpr LossTraits traits{
       "squared_hinge", Target::classes, true, true, false, true, false, "sum_{j != y} max(0, s_j - s_y + margin)^2",
-      kNoBound, kNoBound};
+      kNoBound,        kNoBound};
 
   // With all a = k - 1 terms active the Hessian is 2 [I, -1; -1', a], whose largest eigenvalue is 2 (a + 1).
   static constexpr double curvature(int64_t n_outputs) { return 2.0 * static_cast<double>(n_outputs); }

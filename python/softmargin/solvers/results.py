@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from softmargin import _core
-from softmargin._validation import as_threads, read_matrix
-from softmargin.training.results import check_n_features
+from softmargin.model import LinearModel
 
 
 class ConvergenceWarning(UserWarning):
@@ -41,7 +38,7 @@ class SolveRecord:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SolveResult:
+class SolveResult(LinearModel):
     """The optimum of a linear model, and how near it is.
 
     Attributes
@@ -79,27 +76,6 @@ class SolveResult:
     n_passes: float
     method: str
     history: tuple[SolveRecord, ...]
-
-    def predict_scores(self, X: Any, *, num_threads: int | None = None) -> npt.NDArray[np.float64]:
-        """Return the scores S = X W' + b.
-
-        Parameters
-        ----------
-        X : array_like or sparse (n_samples, n_features)
-        num_threads : int, optional
-
-        Returns
-        -------
-        ndarray (n_samples, n_outputs)
-
-        Raises
-        ------
-        ValueError
-            ``X: expected 64 features as W has, got 63``
-        """
-        matrix = read_matrix(X)
-        check_n_features("X", matrix.n_features, self.W.shape[1])
-        return _core.scores(self.W, self.intercept, matrix.core, as_threads(num_threads))
 
     def __repr__(self) -> str:
         k, d = self.W.shape

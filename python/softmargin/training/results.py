@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from softmargin import _core
-from softmargin._validation import as_threads, read_matrix
+from softmargin.model import LinearModel
 from softmargin.optimizers import OptimizerState
 
 Weights = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
@@ -95,7 +94,7 @@ class RunState:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FitResult:
+class FitResult(LinearModel):
     """A trained linear model, how it got there, and all that `fit(resume=...)` needs to go on. It can be pickled.
 
     Attributes
@@ -121,35 +120,7 @@ class FitResult:
     optimizer_state: OptimizerState | None = None
     run_state: RunState | None = None
 
-    def predict_scores(self, X: Any, *, num_threads: int | None = None) -> npt.NDArray[Any]:
-        """Return the scores S = X W' + b.
-
-        Parameters
-        ----------
-        X : array_like or sparse (n_samples, n_features)
-        num_threads : int, optional
-
-        Returns
-        -------
-        ndarray (n_samples, n_outputs)
-            In W's dtype. For classes ``argmax(axis=1)`` is the predicted label, for signs it is the sign.
-
-        Raises
-        ------
-        ValueError
-            ``X: expected 64 features as W has, got 63``
-        """
-        matrix = read_matrix(X)
-        check_n_features("X", matrix.n_features, self.W.shape[1])
-        return _core.scores(self.W, self.intercept, matrix.core, as_threads(num_threads))
-
     def __repr__(self) -> str:
         k, d = self.W.shape
         loss = f", loss={self.history[-1].loss:.6g}" if self.history else ""
         return f"FitResult(W=({k}, {d}) {self.W.dtype}, epochs={len(self.history)}, n_steps={self.n_steps}{loss})"
-
-
-def check_n_features(argument: str, n_features: int, expected: int) -> None:
-    """Raise ValueError unless X has as many features as W."""
-    if n_features != expected:
-        raise ValueError(f"{argument}: expected {expected} features as W has, got {n_features}")

@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from softmargin import _core
 from softmargin._validation import describe, read_matrix
+from softmargin.model import check_n_features
 from softmargin.objective import Data, read_data
-
-from .results import check_n_features
 
 
 class Validation:

@@ -1,7 +1,7 @@
 """`solve` against the optimum found another way: what it claims of its distance from it is never less than the truth.
 
-Over losses, penalties, intercepts, standardising, weights and kinds of X; the settings, weights and kinds rotate, so that every
-pair of a loss and a penalty meets each of them.
+Over losses, penalties, intercepts, standardising, weights and kinds of X. The settings, weights and kinds rotate from one pair of
+a loss and a penalty to the next: a smooth loss meets all settings with each penalty, the others two of them, other ones each time.
 """
 
 import itertools

@@ -103,7 +103,8 @@ def solve(
         intercept are told in raw units all the same, and a constant feature gets the weight 0. Not needed for speed: features are
         centred and scaled for the steps anyway.
     intercept_penalty : float, default 0
-        Adds intercept_penalty / 2 * ||b||^2, as LIBLINEAR's augmented column does.
+        Adds intercept_penalty / 2 * ||b||^2, as LIBLINEAR's augmented column does; with `standardize` it is on the intercept that
+        goes with the centred features.
     sample_weight : array_like (n_samples,), optional
         At least 0, not all 0.
     positive_weight : array_like (n_outputs,), optional

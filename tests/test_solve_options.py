@@ -246,3 +246,14 @@ def test_X_that_is_not_finite_is_named():
                 for options in ({}, {"standardize": True}, {"fit_intercept": False}):
                     with pytest.raises(ValueError, match=r"^X: .*93"):
                         sm.solve(bad, y, penalty=L2, **options)
+
+
+def test_without_a_penalty_the_gradient_is_that_of_zero_weights():
+    """A start at the optimum has converged at once, as its gradient is small beside that at W = 0."""
+    X, y = problem("mse")
+    best = sm.solve(X, y, loss="mse", penalty=None, tol=1e-8)
+    assert best.converged
+    assert np.isnan(best.gap)
+    again = sm.solve(X, y, loss="mse", penalty=None, tol=1e-6, W0=best.W, intercept0=best.intercept)
+    assert again.converged
+    assert again.gradient_norm <= 1e-6

@@ -74,6 +74,7 @@ class Engine:
         self.n_iter = 0
         self.start = time.perf_counter()
         self.best: Checked | None = None
+        self.last_checked: Float | None = None
         self.x = x
         self.rounds: Rounds | None = None  # of a loss that is not smooth
         self.fruitless = 0
@@ -93,7 +94,7 @@ class Engine:
             self.problem.deadline = None
             if self.rounds is None and not self.smooth:
                 self.rounds = Rounds(self.problem, 1.0)
-        if self.best is None:
+        if self.best is None or (not self.done() and self.last_checked is not self.x):
             self._check(self.x)
         assert self.best is not None
         return self.best
@@ -132,7 +133,9 @@ class Engine:
             value, _ = self.problem.smooth(self.x, self.dtype)
             self.rounds = Rounds(self.problem, value)
         descent = Descent(self.problem, self.x, self.dtype)
-        self.first_norm = float(np.linalg.norm(descent.pseudo_gradient()))
+        self.first_norm = self._norm(descent)
+        if not self.certifiable and np.any(self.x):
+            self.first_norm = float(np.linalg.norm(self.problem.smooth(np.zeros_like(self.x), self.dtype)[1]))
         self._begin_round(descent)
         metric = self._metric(descent)
         while self.n_iter < self.limits.max_iter:
@@ -153,9 +156,7 @@ class Engine:
             else:
                 metric = self._renewed(metric, descent)
         self.x = descent.x
-        if not self.done():
-            self._check(self.x)
-        elif self.rounds is None:
+        if self.done() and self.rounds is None:
             self._finish(descent, metric)
 
     def _note(self, descent: Descent) -> None:
@@ -202,6 +203,7 @@ class Engine:
         return False
 
     def _check(self, x: Float) -> None:
+        self.last_checked = x
         checked = self.certificate.check(x, None if self.rounds is None else self.rounds.smoothing)
         if self.best is None or checked.F <= self.best.F:
             self.best = checked

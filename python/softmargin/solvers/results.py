@@ -56,7 +56,7 @@ class SolveResult(LinearModel):
         Whether `gap` (without a penalty `gradient_norm`) reached `tol`.
     gradient_norm : float
         Of F at the result in the units the solver works in (features centred and scaled), the subgradient of least length for l1,
-        in proportion to that at zero weights.
+        in proportion to that at the start; without a penalty, to that at zero weights.
     n_iter : int
         Steps of the solver.
     n_passes : float

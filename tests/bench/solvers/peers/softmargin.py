@@ -45,9 +45,7 @@ def trajectory(form):
 
 
 def solves(problem):
-    import softmargin as sm
-
-    return hasattr(sm, "solve")
+    return True
 
 
 def solves_as_float32(problem):

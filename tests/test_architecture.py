@@ -19,11 +19,12 @@ LAYERS = [
     {"objective", "model_file"},
     {"training"},
     {"solvers", "search"},
-    {"plotting", "linear_model", "svm"},
+    {"estimators", "plotting"},
+    {"linear_model", "svm"},
     {"cli"},
 ]
 LAYER = {module: number for number, modules in enumerate(LAYERS) for module in modules}
-MAY_IMPORT_SKLEARN = LAYERS[-2] | LAYERS[-1]
+MAY_IMPORT_SKLEARN = LAYERS[-3] | LAYERS[-2] | LAYERS[-1]
 # Factors and triangular solves are scipy's; the optimisers are our own.
 SCIPY = {"solvers": {"scipy.linalg", "scipy.sparse"}}
 NOWHERE = "scipy.optimize"

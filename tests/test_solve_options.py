@@ -257,3 +257,24 @@ def test_without_a_penalty_the_gradient_is_that_of_zero_weights():
     again = sm.solve(X, y, loss="mse", penalty=None, tol=1e-6, W0=best.W, intercept0=best.intercept)
     assert again.converged
     assert again.gradient_norm <= 1e-6
+
+
+@pytest.mark.parametrize("method", ["gram", "rows", "newton"])
+def test_a_callback_sees_every_record_and_can_stop(method):
+    """What it is given is the history, with the weights of the moment; True stops the run with a certified point."""
+    X, y = problem("softmax")
+    seen = []
+    result = sm.solve(X, y, penalty=L2, tol=1e-8, method=method, callback=lambda info: seen.append((info, info.W)))
+    assert tuple(sm.SolveRecord(i.n_passes, i.seconds, i.loss, i.gap) for i, _ in seen) == result.history
+    last, W = seen[-1]
+    assert last.gap == result.gap
+    np.testing.assert_array_equal(W, result.W)
+    np.testing.assert_array_equal(last.intercept, result.intercept)
+
+    stopped = sm.solve(X, y, penalty=L2, tol=1e-8, method=method, callback=lambda info: True, warn=False)
+    assert not stopped.converged
+    assert len(stopped.history) <= 2  # the one it was stopped at, and the look at the certificate of the end
+    value = sm.loss_and_grad(stopped.W, X, y, intercept=stopped.intercept, penalty=L2)
+    assert value.loss * (1 - stopped.gap) <= result.loss < value.loss
+    with pytest.raises(TypeError, match=r"^callback: expected a callable, got 3 \(int\)$"):
+        sm.solve(X, y, callback=3)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ from .dual import Certificate, Checked
 from .gram import gram_work, hessian_work, pass_work, sample_size, sampled_grams
 from .metric import Diagonal, Exact, Gram, Metric
 from .problem import Array, Float, LinearProblem, Stopped
-from .results import SolveRecord
+from .results import SolveInfo, SolveRecord
 from .row_space import RowSpace
 from .smoothing import Rounds
 
@@ -66,7 +68,9 @@ class Engine:
         limits: Limits,
         dtype: str,
         grams: list[Array] | None = None,
+        callback: Callable[[SolveInfo], object] | None = None,
     ) -> None:
+        self.callback = callback
         self.problem, self.method, self.limits, self.dtype, self.grams = problem, method, limits, dtype, grams
         self.first_grams = grams  # of the first metric: what a similar problem can begin with
         self.certificate = Certificate(problem)
@@ -95,7 +99,9 @@ class Engine:
             if self.rounds is None and not self.smooth:
                 self.rounds = Rounds(self.problem, 1.0)
         if self.best is None or (not self.done() and self.last_checked is not self.x):
-            self._check(self.x)
+            self.problem.deadline = None
+            with suppress(Stopped):  # there is nothing left to stop
+                self._check(self.x)
         assert self.best is not None
         return self.best
 
@@ -161,7 +167,23 @@ class Engine:
 
     def _note(self, descent: Descent) -> None:
         self.gradient_norm = self._norm(descent) / (self.first_norm or 1.0)
-        self.history.append(SolveRecord(self.problem.n_passes, time.perf_counter() - self.start, descent.F))
+        self._record(descent.F, None, lambda: descent.x)
+
+    def _record(self, F: float, gap: float | None, x: Callable[[], Float]) -> None:
+        """Enter a look at the objective in the history and tell the callback, which may stop the run."""
+        record = SolveRecord(self.problem.n_passes, time.perf_counter() - self.start, F, gap)
+        self.history.append(record)
+        if self.callback is None:
+            return
+        problem = self.problem
+
+        def weights() -> tuple[Float, Float | None]:
+            W, b = problem.raw(x())
+            return W, b if problem.fit_intercept else None
+
+        answer = self.callback(SolveInfo(**vars(record), weights=weights))
+        if isinstance(answer, bool | np.bool_) and answer:
+            raise Stopped
 
     @staticmethod
     def _norm(descent: Descent) -> float:
@@ -208,14 +230,8 @@ class Engine:
         if self.best is None or checked.F <= self.best.F:
             self.best = checked
         self.last_check = self.problem.n_passes
-        self.history.append(
-            SolveRecord(
-                self.problem.n_passes,
-                time.perf_counter() - self.start,
-                self.best.F,
-                self.gap if self.certifiable else None,
-            )
-        )
+        best = self.best
+        self._record(best.F, self.gap if self.certifiable else None, lambda: best.x)
 
     def _unstuck(self, descent: Descent) -> bool:
         """No step helps in this arithmetic: change something; False if nothing is left to change."""
@@ -255,7 +271,7 @@ class Engine:
                     moved = rows.step()
                     self.n_iter += 1
                     self.gradient_norm = rows.gradient_norm / first
-                    self.history.append(SolveRecord(self.problem.n_passes, time.perf_counter() - self.start, rows.F))
+                    self._record(rows.F, None, rows.x)
                 self.x = rows.x()
                 self._check(self.x)
                 if self.done() or self.n_iter >= self.limits.max_iter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from softmargin._validation import (
     as_threads,
     as_weights,
     choose,
+    describe,
     read_matrix,
 )
 from softmargin.objective import Data, read_data
@@ -26,7 +28,7 @@ from softmargin.training.standardize import standardization
 from .engine import Engine, Limits, affordable_hessian
 from .metric import MOST_DENSE
 from .problem import Float, LinearProblem, Regularizer, csr_of
-from .results import SolveResult, warn_if_not_converged
+from .results import SolveInfo, SolveResult, warn_if_not_converged
 from .row_space import applies
 
 DEFAULT_PENALTY = get("l2")(alpha=1e-4)
@@ -67,6 +69,8 @@ def solve(
     W0: npt.ArrayLike | None = None,
     intercept0: npt.ArrayLike | None = None,
     max_seconds: float | None = None,
+    callback: Callable[[SolveInfo], object] | None = None,
+    warn: bool = True,
     num_threads: int | None = None,
     margin: float = 1.0,
     delta: float = 1.0,
@@ -113,6 +117,10 @@ def solve(
         Where to start, in raw units; zeros by default.
     max_seconds : float, optional
         Return the best point so far, with its gap, at the first pass that begins after so long.
+    callback : callable, optional
+        Called with a SolveInfo at every step and every look at the certificate; returning True stops the run, as `max_seconds`.
+    warn : bool, default True
+        Whether to warn where `tol` was not reached; ``converged`` and ``gap`` tell in any case.
     num_threads : int, optional
         ``sm.get_num_threads()`` by default, fewer for small work. The passes do not depend on it; scipy's factorisations take the
         threads of its BLAS and may round differently.
@@ -134,7 +142,7 @@ def solve(
     Warns
     -----
     ConvergenceWarning
-        Only where `tol` was not reached; with the gap that was.
+        Only where `tol` was not reached, with the gap that was; not with ``warn=False``.
 
     Notes
     -----
@@ -179,6 +187,9 @@ def solve(
     if b is not None and not as_bool("fit_intercept", fit_intercept):
         raise ValueError("intercept0: expected None with fit_intercept=False, got an array")
     seconds = None if max_seconds is None else as_number("max_seconds", max_seconds, low_open=True)
+    warned = as_bool("warn", warn)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback: expected a callable, got {describe(callback)}")
     problem = prepare(
         data,
         penalty,
@@ -195,10 +206,11 @@ def solve(
     x = problem.from_raw(
         np.zeros((k, matrix.n_features)) if W is None else W.astype(np.float64), np.zeros(k) if b is None else b
     )
-    engine = Engine(problem, x, chosen, limits, arithmetic(problem))
+    engine = Engine(problem, x, chosen, limits, arithmetic(problem), callback=callback)
     result = finish(engine, start)
-    hint = "a larger max_iter or max_seconds goes on" if np.isfinite(limits.tol) else ""
-    warn_if_not_converged(result, limits.tol, hint)
+    if warned:
+        hint = "a larger max_iter or max_seconds goes on" if np.isfinite(limits.tol) else ""
+        warn_if_not_converged(result, limits.tol, hint)
     return result
 
 

@@ -299,14 +299,14 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         classes, codes = encode(y, X=range(n), estimator=self)
         if reset:
             if len(classes) < 2:
-                raise ValueError(f"y: expected at least two classes, got one class: {classes[0]!r}")
+                raise ValueError(f"y: expected at least two classes, got one class: {classes.tolist()[0]!r}")
             self.classes_ = classes
             self._multilabel = False
         else:
             codes = self._known(classes)[codes]
         weight = weights_of(self.class_weight, self.classes_, codes, sample_weight)
         if reset and weight is not None and np.ptp(codes[weight > 0]) == 0:
-            label = self.classes_[codes[weight > 0][0]]
+            label = self.classes_.tolist()[codes[weight > 0][0]]
             raise ValueError(f"sample_weight: expected weight on at least two classes, got one class: {label!r}")
         if len(self.classes_) == 2:
             loss = OF_ONE_OUTPUT.get(self.loss, self.loss)

@@ -17,7 +17,7 @@ from softmargin.optimizers import Optimizer
 from softmargin.training import FitResult, fit
 
 from .base import LinearEstimator
-from .callbacks import Audience, CallbackSupportMixin, as_callbacks
+from .callbacks import FIT, Audience, CallbackSupportMixin, as_callbacks
 from .inputs import read_X, sklearn_words, take_rows
 from .options import AUTOMATIC_RULE, Options, read_options
 from .running import Outcome, Problem, Recipe, Watch, run_exact, run_rule
@@ -95,7 +95,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         if outcome.interrupted:
             raise KeyboardInterrupt
         if outcome.shortfall:
-            warnings.warn(f"{type(self).__name__}: reached {outcome.shortfall}", ConvergenceWarning, stacklevel=3)
+            warnings.warn(f"{type(self).__name__}: reached {outcome.shortfall}", ConvergenceWarning, stacklevel=FIT)
         return self
 
     def _validation(

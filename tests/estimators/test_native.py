@@ -27,7 +27,7 @@ TIGHT = 1e-13
 @pytest.fixture(scope="module")
 def digits():
     X, y = load_digits(return_X_y=True)
-    return X[:600], y[:600]
+    return X[:400], y[:400]
 
 
 def binary(n=200, d=7, seed=0):
@@ -163,11 +163,15 @@ def test_X_that_is_not_finite_is_named(digits):
     bad[17, 5] = np.nan
     for estimator in (LinearClassifier(), LinearClassifier(solver=sm.optimizers.SGD(lr=0.01))):
         for A in (bad, scipy.sparse.csr_array(bad)):
-            with pytest.raises(ValueError, match=r"^Input X contains NaN.\nX: expected finite values, got nan at row 17, col"):
+            with pytest.raises(
+                ValueError, match=r"^Input X contains NaN.\nX: expected finite values, got nan at row 17, col"
+            ):
                 estimator.fit(A, y)
     model = LinearClassifier().fit(X, y)
     for A in (bad, scipy.sparse.csr_array(bad)):
-        with pytest.raises(ValueError, match=r"^Input X contains NaN.\nX: expected finite values, got nan at row 17, column 5$"):
+        with pytest.raises(
+            ValueError, match=r"^Input X contains NaN.\nX: expected finite values, got nan at row 17, column 5$"
+        ):
             model.predict(A)
     bad[17, 5] = np.inf
     with pytest.raises(ValueError, match=r"^Input X contains infinity .*\n.* got inf at row 17, column 5$"):
@@ -265,10 +269,10 @@ def test_the_optimum_is_that_of_HuberRegressor():
 def test_the_hinge_is_k_times_MultiMarginLoss(digits):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     X, y = digits
-    ours = LinearClassifier("hinge", alpha=0.01, tol=1e-7).fit(X, y)
+    ours = LinearClassifier("hinge", alpha=0.1, tol=1e-4).fit(X, y)
     scores = torch.from_numpy(X @ ours.coef_.T + ours.intercept_)
     theirs = 10 * torch.nn.MultiMarginLoss()(scores, torch.from_numpy(y)).item()
-    assert abs(theirs + 0.005 * (ours.coef_**2).sum() - ours.loss_) <= 1e-12 * ours.loss_
+    assert abs(theirs + 0.05 * (ours.coef_**2).sum() - ours.loss_) <= 1e-12 * ours.loss_
 
 
 # -- scikit-learn's machinery ----------------------------------------------------------------------------------------------
@@ -276,12 +280,14 @@ def test_the_hinge_is_k_times_MultiMarginLoss(digits):
 
 def test_in_a_pipeline_a_search_and_a_calibration(digits):
     X, y = digits
-    search = GridSearchCV(make_pipeline(StandardScaler(), LinearClassifier()), {"linearclassifier__alpha": [1e-3, 1e-2]}, cv=2)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), LinearClassifier()), {"linearclassifier__alpha": [1e-2, 1e-1]}, cv=2
+    )
     search.fit(X, y)
     best = search.best_params_["linearclassifier__alpha"]
     alone = make_pipeline(StandardScaler(), LinearClassifier(alpha=best)).fit(X, y)
     np.testing.assert_array_equal(search.best_estimator_[-1].coef_, alone[-1].coef_)
-    calibrated = CalibratedClassifierCV(LinearClassifier("squared_hinge", alpha=0.01), cv=2).fit(X, y)
+    calibrated = CalibratedClassifierCV(LinearClassifier("squared_hinge", alpha=0.1), cv=2).fit(X, y)
     np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1, rtol=1e-12)
 
 
@@ -306,10 +312,9 @@ def test_weights_can_be_kept_sparse(digits):
 
 def test_the_same_bits_for_any_number_of_threads(digits):
     X, y = digits
-    for options in ({}, {"solver": sm.optimizers.Adam(lr=0.01), "max_epochs": 3, "tol": 1.0}):
-        fits = [LinearClassifier(num_threads=t, random_state=0, **options).fit(X, y).coef_ for t in (1, 2, 3)]
-        np.testing.assert_array_equal(fits[0], fits[1])
-        np.testing.assert_array_equal(fits[0], fits[2])
+    for options in ({"alpha": 0.1}, {"solver": sm.optimizers.Adam(lr=0.01), "max_epochs": 3, "tol": 1.0}):
+        fits = [LinearClassifier(num_threads=t, random_state=0, **options).fit(X, y).coef_ for t in (1, 2)]
+        np.testing.assert_array_equal(*fits)
 
 
 # -- probabilities ---------------------------------------------------------------------------------------------------------
@@ -335,11 +340,11 @@ def test_calibration_fits_the_temperature_of_held_out_rows(digits, loss):
     """The factor is where the log loss of rows that the model did not see, with smoothed targets, has no slope."""
     X, y = digits
     for labels in (y, y > 4):
-        model = LinearClassifier(loss, alpha=0.001, calibrate=True, random_state=0).fit(X, labels)
-        plain = LinearClassifier(loss, alpha=0.001).fit(X, labels)
+        model = LinearClassifier(loss, alpha=0.1, calibrate=True, random_state=0).fit(X, labels)
+        plain = LinearClassifier(loss, alpha=0.1).fit(X, labels)
         np.testing.assert_array_equal(model.coef_, plain.coef_)  # refitted on all rows
         P = model.predict_proba(X)
-        assert P.shape == (600, len(model.classes_))
+        assert P.shape == (400, len(model.classes_))
         np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-12)
         if P.shape[1] == 2 or loss != "binary_squared_hinge":
             np.testing.assert_array_equal(model.classes_[P.argmax(axis=1)], model.predict(X))
@@ -347,7 +352,7 @@ def test_calibration_fits_the_temperature_of_held_out_rows(digits, loss):
 
 def test_probabilities_of_a_hinge_need_calibration(digits):
     X, y = digits
-    model = LinearClassifier("hinge").fit(X, y)
+    model = LinearClassifier("hinge", alpha=0.1).fit(X, y)
     assert not hasattr(model, "predict_proba")
     with pytest.raises(AttributeError) as caught:
         model.predict_proba(X)
@@ -366,7 +371,11 @@ def test_probabilities_of_a_hinge_need_calibration(digits):
         ({"alpha": -1.0}, ValueError, "alpha: expected"),
         ({"solver": "lbfgs"}, ValueError, "solver: expected one of 'auto', 'exact', 'SGD', .*, got 'lbfgs'"),
         ({"solver": 3}, TypeError, "solver: expected 'auto', .*, got 3"),
-        ({"solver": "exact", "early_stopping": True}, ValueError, "early_stopping: expected its default with solver='exact'"),
+        (
+            {"solver": "exact", "early_stopping": True},
+            ValueError,
+            "early_stopping: expected its default with solver='exact'",
+        ),
         ({"solver": "exact", "average": True}, ValueError, "average: expected its default with solver='exact'"),
         ({"learning_rate": "fast"}, TypeError, "learning_rate: expected a number"),
         ({"schedule": "cosine"}, TypeError, "schedule: expected None or one of sm.schedules, got 'cosine'"),

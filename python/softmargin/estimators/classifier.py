@@ -62,6 +62,8 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         One of "softmax", "hinge", "squared_hinge", "crammer_singer", "logistic", "binary_hinge", "binary_squared_hinge". With two
         classes there is one output, with the loss of one output that belongs to it: softmax becomes logistic, the hinges binary
         hinges. The losses of one output are one-versus-rest for several classes.
+    margin : float, default 1
+        Of the hinges.
     penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default "l2"
         R, on the weights but not on the intercept.
     alpha : float, default 1e-4
@@ -171,6 +173,7 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         self,
         loss: str = "softmax",
         *,
+        margin: float = 1.0,
         penalty: str | Penalty | None = "l2",
         alpha: float = 1e-4,
         l1_ratio: float = 0.15,
@@ -196,6 +199,7 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         num_threads: int | None = None,
     ) -> None:
         self.loss = loss
+        self.margin = margin
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio

@@ -36,6 +36,7 @@ class Problem:
     sample_weight: npt.NDArray[np.float64] | None
     fit_intercept: bool
     standardize: bool
+    margin: float
     delta: float
     W0: npt.NDArray[Any]
     intercept0: npt.NDArray[Any] | None
@@ -243,7 +244,7 @@ def run_rule(
             optimizer=recipe.optimizer,
             schedule=recipe.schedule,
             batch_size=recipe.batch_size,
-            **({"average": True} if recipe.average else {}),
+            average=recipe.average,
             epochs=max_epochs,
             rng=recipe.seed,
             validation=validation,

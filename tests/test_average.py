@@ -84,7 +84,14 @@ def test_any_number_of_threads():
     wide = scipy.sparse.random_array((300, 700), density=0.05, format="csr", rng=RNG)
     y = RNG.integers(0, 3, 300)
     for data, rule in itertools.product((wide, wide.toarray()), (RULES[0], sm.optimizers.Adam(lr=0.01))):
-        options = {"average": True, "batch_size": 32, "epochs": 3, "rng": SEED, "optimizer": rule, "penalty": sm.L2(0.1)}
+        options = {
+            "average": True,
+            "batch_size": 32,
+            "epochs": 3,
+            "rng": SEED,
+            "optimizer": rule,
+            "penalty": sm.L2(0.1),
+        }
         one = sm.fit(data, y, num_threads=1, **options)
         for threads in (2, 3, 8):
             same_results(sm.fit(data, y, num_threads=threads, **options), one)

@@ -110,7 +110,7 @@ def _squared_norms(block: Any, shift: Float, factor: Float) -> Float:
     if isinstance(block, np.ndarray):
         block -= shift
         block *= factor
-        return np.einsum("ij,ij->i", block, block)
+        return np.asarray(np.einsum("ij,ij->i", block, block))
     block.sum_duplicates()
     j = block.indices
     block.data = ((block.data - shift[j]) * factor[j]) ** 2 - (shift[j] * factor[j]) ** 2

@@ -25,12 +25,14 @@ class Traits(NamedTuple):
 
     invariant: a gradient a thousand times as large makes about the same step. reach: how far a step goes under a constant
     gradient g once averages have settled, in units of lr g, or of lr if the rule is invariant. fading: whether the rule itself
-    makes its steps smaller as time goes by.
+    makes its steps smaller as time goes by. decay: the share of a weight that a step takes off without any gradient, for each
+    unit of lr.
     """
 
     invariant: bool
     reach: float
     fading: bool
+    decay: float
 
 
 def traits(optimizer: Optimizer) -> Traits:
@@ -47,12 +49,20 @@ def traits(optimizer: Optimizer) -> Traits:
     small, large = _moves(optimizer, 1.0, 1), _moves(optimizer, SCALE, 1)
     invariant = large[0] / small[0] < SCALE**INVARIANT
     settled = _moves(optimizer, 1.0, SETTLED)
-    return Traits(bool(invariant), float(settled[-1]), bool(settled[-1] < FADING * settled[SETTLED // 4]))
+    fading = settled[-1] < FADING * settled[SETTLED // 4]
+    return Traits(bool(invariant), float(settled[-1]), bool(fading), _decay(optimizer))
+
+
+def _decay(optimizer: Optimizer) -> float:
+    """What two weights, one twice the other, lose by a step without a gradient differs by the decay of the difference."""
+    W = np.array([1.0, 2.0])
+    with_rate(optimizer, 1.0).step(W, np.zeros(2), optimizer.init(W))
+    return abs(1.0 - float(W[1] - W[0]))
 
 
 def _moves(optimizer: Optimizer, g: float, steps: int) -> list[float]:
     """How far a weight is moved by each step under a constant gradient, at lr = 1 and without decay of the weight."""
-    plain = plain_rule(optimizer, 1.0)
+    plain = with_rate(optimizer, 1.0, weight_decay=0.0)
     W = np.zeros(1)
     state, moves = plain.init(W), []
     for _ in range(steps):
@@ -62,8 +72,7 @@ def _moves(optimizer: Optimizer, g: float, steps: int) -> list[float]:
     return moves
 
 
-def plain_rule(optimizer: Optimizer, lr: float) -> Optimizer:
-    """Return the rule with another rate and without weight decay."""
+def with_rate(optimizer: Optimizer, lr: float, **changed: float) -> Optimizer:
+    """Return the rule with another rate, and other values of those of `changed` that it has."""
     given = {option.name: getattr(optimizer, option.name) for option in optimizer.options}
-    changed = {"lr": lr, "weight_decay": 0.0}
-    return type(optimizer)(**given | {name: value for name, value in changed.items() if name in given})
+    return type(optimizer)(**given | {"lr": lr} | {name: value for name, value in changed.items() if name in given})

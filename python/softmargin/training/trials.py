@@ -41,7 +41,35 @@ class Trial:
 
     def value(self, rate: float, n_steps: int) -> float:
         """Return the mean of F over the batches after `n_steps` steps whose rates fall linearly to zero; inf if they diverge."""
-        trainer = _core.Trainer(
+        trainer = self._trainer()
+        judges = max(1, int(JUDGES * n_steps))
+        try:
+            self._run(trainer, rate, n_steps)
+            if trainer.n_steps_per_epoch - n_steps < judges:  # the samples of the trial itself, in another order
+                trainer.start_epoch(1)
+            value = trainer.run(np.zeros(judges)) / judges  # at a rate of 0 nothing moves
+        except FloatingPointError:
+            return np.inf
+        return value if np.isfinite(value) else np.inf
+
+    def full_value(self, rate: float) -> float:
+        """Return F of all samples after an epoch whose rates fall linearly to zero; inf if it diverges."""
+        trainer = self._trainer()
+        try:
+            self._run(trainer, rate, trainer.n_steps_per_epoch)
+            W, b = trainer.raw_weights()
+            loss = self.data.problem.loss_and_grad(W, b, gradient=False, num_threads=self.num_threads)[0]
+        except (FloatingPointError, ValueError):  # ValueError: scores that overflow
+            return np.inf
+        value = loss + penalty_value(self.penalty, trainer.weights()[0])
+        return value if np.isfinite(value) else np.inf
+
+    def _run(self, trainer: _core.Trainer, rate: float, n_steps: int) -> None:
+        trainer.start_epoch(0)
+        trainer.run(rate * (1 - np.arange(n_steps) / n_steps))
+
+    def _trainer(self) -> _core.Trainer:
+        return _core.Trainer(
             self.data.problem,
             self.W,
             self.b,
@@ -55,17 +83,6 @@ class Trial:
             scale=None if self.scaling is None else self.scaling.scale,
             num_threads=self.num_threads,
         )
-        trainer.start_epoch(0)
-        left = trainer.n_steps_per_epoch - n_steps
-        judges = max(1, int(JUDGES * n_steps))
-        try:
-            trainer.run(rate * (1 - np.arange(n_steps) / n_steps))
-            if left < judges:  # the samples of the trial itself, in another order
-                trainer.start_epoch(1)
-            value = trainer.run(np.zeros(judges)) / judges  # at a rate of 0 nothing moves
-        except FloatingPointError:
-            return np.inf
-        return value if np.isfinite(value) else np.inf
 
     def at_zero(self) -> tuple[float, Float]:
         """Return F and all its derivatives at zero weights: of V as the rule sees it, then of b."""
@@ -83,3 +100,17 @@ class Trial:
         _, dS, _ = _core.row_losses(self.data.problem, S, shift, num_threads=self.num_threads)
         weight = self.data.sample_weight
         return float(np.average((dS.astype(np.float64) ** 2).sum(axis=1), weights=weight))
+
+
+def penalty_value(penalty: Any, W: npt.NDArray[Any]) -> float:
+    """Return alpha R(W): F of one sample of zeros, of which nothing is asked.
+
+    Examples
+    --------
+    >>> penalty_value(("l2", (0.5,)), np.array([[1.0, -2.0]]))
+    1.25
+    """
+    flat = W.reshape(1, -1)
+    zeros = _core.DenseMatrix(np.zeros_like(flat))
+    problem = _core.Problem(zeros, np.zeros((1, 1), W.dtype), "mse", 1, dtype=W.dtype.name)
+    return float(problem.loss_and_grad(flat, None, penalty=penalty, gradient=False)[0])

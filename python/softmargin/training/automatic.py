@@ -187,7 +187,7 @@ def automatic(
     n_trial = max(int(SHARE_OF_EPOCH * steps), min(steps, -(-LEAST_SAMPLES // size)))
     loss_at_zero, gradient = trial.at_zero()
     anchor, highest = _anchor(loss_at_zero, gradient, trial, kind, with_intercept, seed)
-    if not np.isfinite(anchor):
+    if not gradient.any() or not np.isfinite(anchor):  # zero weights are stationary
         rate = 0.0
     elif n_trial < LEAST_STEPS:
         n_trial, rate = 1, anchor
@@ -273,7 +273,7 @@ def _batch_size(batch_size: Any, n_samples: int, kind: Traits) -> int:
 def _anchor(
     loss: float, gradient: Float, trial: Trial, kind: Traits, fit_intercept: bool, seed: int
 ) -> tuple[float, float]:
-    """Return the first rate to be tried, infinite if zero weights are stationary, and the highest that may be."""
+    """Return the first rate to be tried and the highest that may be."""
     l2 = (_core.l1_l2(trial.penalty) or (0.0, 0.0))[1]
     if kind.invariant:
         highest = _quotient(1.0, kind.decay)

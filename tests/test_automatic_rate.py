@@ -9,7 +9,10 @@ import scipy.sparse
 from sklearn.datasets import load_digits
 
 import softmargin as sm
-from softmargin.training.automatic import Plan, automatic, expected_smoothness, fit_guarded
+from softmargin.training.anchor import expected_smoothness
+from softmargin.training.automatic import automatic
+from softmargin.training.guard import fit_guarded
+from softmargin.training.plan import Plan
 from softmargin.training.rows import RowNorms, row_norms
 from softmargin.training.standardize import standardization
 from softmargin.training.traits import traits
@@ -246,5 +249,5 @@ def test_refusals():
     ]:
         with pytest.raises(kind, match="^" + re.escape(text)):
             automatic(X, LABELS, **{"rule": "SGD"} | given)
-    with pytest.raises(ValueError, match="^y: "):
+    with pytest.raises(ValueError, match=r"^y: "):
         fit_guarded(X, LABELS[:-1], Plan(sm.optimizers.SGD(lr=0.1), sm.schedules.Constant(), 1))

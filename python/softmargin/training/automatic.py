@@ -8,7 +8,7 @@
 3. *Trials.* From the anchor on, by factors of sqrt(10): each a miniature of the run, on the first rows of an epoch, with the
    schedule pressed into it, judged on the rows that come next (Bottou 2012). What is kept is the best, and it has to be below F
    at zero weights. On digits, a9a and CIFAR-10 the best rate of an epoch is the best of a hundred, within a factor of 3, but
-   for rules that divide by the gradient's size: see `HORIZON`.
+   for rules that divide by the gradient's size: see `FORGETFUL`.
 4. *Safety.* Where gradients grow without bound (squares), no rate above 2 / M is tried, whatever a trial on a few rows would
    say: M knows of the longest row. No step may take more off a weight than the weight (l2 penalties, weight decay). At last one
    epoch, the schedule pressed into it, has to end with F of *all* samples below F at zero weights; else the rate falls,
@@ -68,8 +68,8 @@ TIE_OF_VALUE = 0.1
 # What the length of a run does to the best rate of rules that divide by the gradient's size, as a power of it. Where all
 # gradients count alike, steps never get shorter by themselves and a longer run wants shorter ones: by the power 1/2 in theory
 # (Nesterov, Introductory Lectures on Convex Optimization, 2004, 3.2.3), by none where all samples can be met. Where old ones
-# count for ever (Adagrad), the best rate is the distance to go, which grows with the run. Measured on the three data sets: 1/4.
-HORIZON = 0.25
+# count for ever (Adagrad), the best rate is the distance to go, which grows with the run. Measured on the three data sets.
+FORGETFUL, FADING = -0.125, 0.25
 
 
 def automatic(
@@ -165,7 +165,7 @@ def automatic(
         n_trial, rate = 1, first
     else:
         rate = _search(trial, first, highest, n_trial)
-    power = (HORIZON if kind.fading else -HORIZON) if kind.invariant else 0.0
+    power = (FADING if kind.fading else FORGETFUL) if kind.invariant else 0.0
     rate = _retreat(trial, min(rate * (steps / n_trial) ** power, highest), loss_at_zero)
     return Plan(with_rate(optimizer, min(rate * n_epochs**power, highest)), schedule, size)
 

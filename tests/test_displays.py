@@ -348,10 +348,12 @@ def test_margins_of_a_hinge_loss(blobs):
     assert len(DecisionSurfaceDisplay.from_estimator(result, X, y).boundaries_) == 1
 
 
-def test_names_and_labels_of_a_table():
-    pandas = pytest.importorskip("pandas")
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_names_and_labels_of_a_table(library):
+    make = pytest.importorskip(library)
+    make = make.table if library == "pyarrow" else make.DataFrame
     X, y = make_blobs(30, centers=3, random_state=0)
-    table = pandas.DataFrame(X, columns=["length", "width"])
+    table = make({"length": X[:, 0], "width": X[:, 1]})
     labels = np.array(["x", "y", "z"])[y]
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(table, labels)
     display = DecisionSurfaceDisplay.from_estimator(model, table, labels, grid_resolution=10)

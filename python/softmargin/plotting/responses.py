@@ -29,8 +29,10 @@ def response_on(estimator: Any, X: Any, xx0: NDArray[np.float64], xx1: NDArray[n
     The model is given the grid in a table like X, so that it finds the names it knows.
     """
     points: Any = np.column_stack([xx0.ravel(), xx1.ravel()])
-    if hasattr(X, "columns"):
-        points = type(X)(dict(zip(X.columns, points.T, strict=True)))
+    names = column_names(X)
+    if names is not None:
+        table = getattr(type(X), "from_pydict", type(X))  # pyarrow's, or the class of pandas and polars
+        points = table(dict(zip(names, points.T, strict=True)))
     for method in ("predict_scores", "decision_function", "predict"):
         if hasattr(estimator, method):
             answer = np.asarray(getattr(estimator, method)(points), dtype=np.float64)
@@ -65,5 +67,13 @@ def classes_of(
 
 def names_of_columns(estimator: Any, X: Any) -> tuple[str, str] | None:
     """Return the names of the two features, or None."""
-    names = getattr(X, "columns", getattr(estimator, "feature_names_in_", None))
+    names = column_names(X)
+    if names is None:
+        names = getattr(estimator, "feature_names_in_", None)
     return None if names is None else (str(names[0]), str(names[1]))
+
+
+def column_names(X: Any) -> list[Any] | None:
+    """Return the names of a table's columns, None of an array."""
+    names = getattr(X, "column_names", getattr(X, "columns", None))  # a pyarrow table's `columns` are the data
+    return None if names is None else list(names)

@@ -172,7 +172,11 @@ class WeightsDisplay:
         images = None if self.shape is None else as_images(W, self.shape)
         lines, columns = lines_and_columns(len(W), columns, _WIDEST if images is None else WIDEST)
         titles = [str(number) for number in range(len(W))] if self.titles is None else self.titles
-        size = templates_size(lines, columns) if images is not None else (3.1 * columns, (0.21 * n_bars + 0.8) * lines)
+        size = (
+            templates_size(lines, columns)
+            if images is not None
+            else (max(4.6, 3.1 * columns), (0.21 * n_bars + 0.8) * lines)
+        )
         ax = axes_or_new("WeightsDisplay.plot", ax, *size)
         self.images_, self.bars_ = [], []
         if images is not None:

@@ -1,12 +1,13 @@
 """The displays: what they draw is what the model holds, where it is drawn, and what they refuse."""
 
 import io
+import warnings
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris, make_blobs
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
@@ -14,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 import softmargin as sm
-from softmargin import reference
+from softmargin import LinearClassifier, reference
 from softmargin.plotting import DecisionSurfaceDisplay, TrainingCurveDisplay, WeightsDisplay
 
 
@@ -405,33 +406,22 @@ def test_plane_of_more_weights_is_spanned_by_the_path():
     singular = np.linalg.svd(points, compute_uv=False)
     kept = np.sum(np.vstack([drawn, display.path_lines_["result"].get_xydata()]) ** 2, axis=0)
     np.testing.assert_allclose(kept, singular[:2] ** 2, rtol=1e-9)
-    assert f"({singular[0] ** 2 / np.sum(singular**2):.0%} of the path)" in display.path_ax_.get_xlabel()
+    assert f"({singular[0] ** 2 / np.sum(singular**2):.1%} of the path)" in display.path_ax_.get_xlabel()
     # The plane passes through the model: at its origin lies the loss of the optimum, below every point of the grid.
     assert np.array_equal(display.plane.model, [0.0, 0.0])
     assert display.plane.loss.min() >= best.loss * (1 - 1e-9)
 
 
-def test_loss_of_two_classes_and_weights_of_an_estimator(blobs):
-    X, y = blobs
-    labels = np.where(y > 0, "yes", "no")
-    model = LogisticRegression().fit(X, labels)
-    model.loss, model.penalty, model.alpha, model.class_weight, model.standardize = (
-        "softmax",
-        "l2",
-        0.1,
-        "balanced",
-        True,
-    )
-    path = [(np.zeros((1, 2)), np.zeros(1)), (model.coef_, model.intercept_)]
-    display = DecisionSurfaceDisplay.from_estimator(model, X[:50], labels[:50], path=path)
-    X, y = X[:50], y[:50]
-    counts = {sign: np.sum(y == sign) for sign in (-1, 1)}
-    weights = np.array([len(y) / (2 * counts[sign]) for sign in y])
-    W = np.array([[display.plane.u[5], display.plane.v[9]]])
-    value = reference.loss_and_grad(
-        W, X, y, loss="logistic", intercept=model.intercept_, sample_weight=weights, penalty=None
-    ).loss + 0.05 * np.sum((W * X.std(axis=0)) ** 2)
-    np.testing.assert_allclose(display.plane.loss[9, 5], value, rtol=1e-12)
+@pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])
+def test_loss_is_what_the_estimator_minimises(blobs, loss):
+    X, y = blobs[0][:50], np.where(blobs[1] > 0, "yes", "no")[:50]
+    model = LinearClassifier(loss, alpha=0.1, class_weight="balanced", standardize=True, tol=1e-9).fit(X, y)
+    # The grid goes from -0.18 to 1.18 of the way from zero to twice the model, and so passes through the model in its middle.
+    path = [(np.zeros((1, 2)), np.zeros(1)), (2 * model.coef_, model.intercept_)]
+    plane = DecisionSurfaceDisplay.from_estimator(model, X, y, path=path).plane
+    np.testing.assert_allclose([plane.u[30], plane.v[30]], model.coef_[0], rtol=1e-12)
+    np.testing.assert_allclose(plane.loss[30, 30], model.loss_, rtol=1e-12)
+    assert plane.loss.argmin() == 30 * 61 + 30
 
 
 def test_loss_as_a_function_and_features_of_a_pipeline(blobs):
@@ -447,29 +437,27 @@ def test_loss_as_a_function_and_features_of_a_pipeline(blobs):
     np.testing.assert_allclose(np.diff(display.plane.loss, n=2, axis=1), 2 * step**2, rtol=1e-6)
 
 
-class Recording(LogisticRegression):
-    """scikit-learn's class with callbacks as softmargin's estimators have them: they see two epochs."""
-
-    def __init__(self, callbacks=None, solver="lbfgs"):
-        super().__init__(solver=solver)
-        self.callbacks = callbacks
-
-    def fit(self, X, y):
-        super().fit(X, y)
-        for share in (0.5, 1.0) if self.solver == "lbfgs" else ():
-            for callback in self.callbacks or ():
-                callback(Fitted(W=share * self.coef_, intercept=share * self.intercept_))
-        return self
-
-
-def test_path_of_a_refit(blobs):
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("solver", [sm.optimizers.Adam(lr=0.1), "exact"])
+def test_path_of_a_refit(blobs, solver, standardize):
     X, y = blobs
     seen = []
-    model = Recording(callbacks=[seen.append]).fit(X, y)
-    display = DecisionSurfaceDisplay.from_estimator(model, X, y, path="refit", loss="logistic")
-    expected = np.outer([0.0, 0.5, 1.0], model.coef_[0])
-    np.testing.assert_allclose(display.path_lines_[""].get_xydata(), expected, rtol=1e-12)
-    assert len(seen) == 2  # the refit tells the caller's callbacks nothing
+    options = {"max_epochs": 9, "tol": 0} if solver != "exact" else {}
+    model = LinearClassifier(
+        solver=solver,
+        standardize=standardize,
+        random_state=0,
+        callbacks=lambda info: seen.append(info.W[0]),  # of the moment
+        **options,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # nine epochs are few
+        model.fit(X, y)
+    expected = seen.copy() if solver == "exact" else [np.zeros(2), *seen]
+    drawn = DecisionSurfaceDisplay.from_estimator(model, X, y, path="refit").path_lines_[""].get_xydata()
+    np.testing.assert_allclose(drawn, expected, atol=1e-12)
+    np.testing.assert_allclose(drawn[-1], model.coef_[0], atol=1e-12)
+    assert len(drawn) == (10 if solver != "exact" else len(seen))  # the refit tells the caller's callbacks nothing
 
 
 @pytest.mark.parametrize(
@@ -516,14 +504,6 @@ def test_wrong_surfaces(plt, blobs, options, error, message):
     with pytest.raises(error, match=message):
         DecisionSurfaceDisplay.from_estimator(model, **{"X": X, "y": y, **options})
     assert plt.get_fignums() == []
-
-
-def test_refit_of_a_solver_that_does_not_call_back(blobs):
-    model = Recording(solver="liblinear").fit(*blobs)
-    with pytest.raises(
-        ValueError, match="path: expected a solver that calls back, got solver='liblinear'; give a rule"
-    ):
-        DecisionSurfaceDisplay.from_estimator(model, *blobs, path="refit")
 
 
 # Where they draw -----------------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ class DecisionSurfaceDisplay:
             Labels or targets. Without them the samples are not drawn.
         path : None, "refit", sequence or mapping, optional
             Draw the loss around the model in a second axes, and the path of the optimiser over it. "refit" fits a clone
-            with a callback that notes every epoch: with an integer ``random_state`` that is the path of this very fit. Or
+            with a callback that notes every epoch, or step of the exact solver: with an integer ``random_state`` the path of this very fit. Or
             the points themselves: pairs (W, intercept) or models; or a mapping from labels to such paths, to compare.
         loss : str or callable, optional
             For the contours: the name of a loss, or a function (W, intercept) -> float; by default the estimator's ``loss``.

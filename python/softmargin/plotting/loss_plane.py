@@ -68,7 +68,7 @@ def loss_plane(
     else:
         directions, shares = _principal(steps)
         origin = np.zeros(2)
-        labels = tuple(f"direction {i + 1} ({share:.0%} of the path)" for i, share in enumerate(shares))  # type: ignore[assignment]
+        labels = tuple(f"direction {i + 1} ({share:.1%} of the path)" for i, share in enumerate(shares))  # type: ignore[assignment]
     projected = {label: origin + (points - center) @ directions.T for label, points in paths.items()}
     u, v = _grid(np.vstack([*projected.values(), origin]))
     loss = np.empty((len(v), len(u)))

@@ -14,14 +14,6 @@ from softmargin.objective import loss_and_grad
 from .linear import Linear
 from .paths import Objective
 
-# What a loss of classes is for two of them, where one output decides.
-_OF_TWO = {
-    "softmax": "logistic",
-    "hinge": "binary_hinge",
-    "crammer_singer": "binary_hinge",
-    "squared_hinge": "binary_squared_hinge",
-}
-
 
 def model_loss(estimator: Any, model: Linear, X: Any, y: Any, *, loss: Any, penalty: Any) -> Objective:
     """Return F as a function of W (k, d) and the intercept (k,), in float64.
@@ -51,17 +43,20 @@ def model_loss(estimator: Any, model: Linear, X: Any, y: Any, *, loss: Any, pena
         raise ValueError(f"{message}, since {describe(estimator)} tells none")
     info = losses.info(name)
     if len(model.W) == 1 and info["target"] == "classes":
-        name = _OF_TWO.get(name, name)
+        from softmargin.estimators.classifier import OF_ONE_OUTPUT
+
+        name = OF_ONE_OUTPUT.get(name, name)
         info = losses.info(name)
     if isinstance(penalty, str) and penalty == "auto":
         penalty = _penalty_of(estimator)
     rows = np.ascontiguousarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64)
+    weights = _sample_weight(estimator, y)
     mean, scale = np.zeros(rows.shape[1]), np.ones(rows.shape[1])
     if getattr(estimator, "standardize", False):
-        mean, scale = rows.mean(axis=0), rows.std(axis=0)
+        mean = np.average(rows, axis=0, weights=weights)
+        scale = np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weights))
         rows = (rows - mean) / np.where(scale > 0, scale, 1.0)
     targets = _targets(np.asarray(y), model, info["target"])
-    weights = _sample_weight(estimator, y)
     options = {key: getattr(estimator, key) for key in info["parameters"] if hasattr(estimator, key)}
 
     def F(W: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -89,6 +84,8 @@ def loss_name(estimator: Any, loss: Any) -> Any:
 
 def _penalty_of(estimator: Any) -> penalties.Penalty | None:
     name = getattr(estimator, "penalty", None)
+    if isinstance(name, penalties.Penalty):
+        return name
     if name not in penalties.names() or not hasattr(estimator, "alpha"):
         return None
     made = penalties.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -48,7 +49,7 @@ def read_paths(path: Any, model: Linear) -> dict[str, NDArray[np.float64]]:
 
 
 def record_path(estimator: Any, X: Any, y: Any) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Fit a clone of the estimator and return where it was: at zero, then after every epoch.
+    """Fit a clone of the estimator and return where it was: at its start, then after every epoch, or step of the exact solver.
 
     Raises
     ------
@@ -56,6 +57,7 @@ def record_path(estimator: Any, X: Any, y: Any) -> list[tuple[NDArray[Any], NDAr
         ``path: expected an estimator with a parameter callbacks, got a LogisticRegression; give the points themselves``
     """
     from sklearn.base import clone
+    from sklearn.exceptions import ConvergenceWarning
 
     if not hasattr(estimator, "get_params") or "callbacks" not in estimator.get_params():
         message = (
@@ -71,14 +73,10 @@ def record_path(estimator: Any, X: Any, y: Any) -> list[tuple[NDArray[Any], NDAr
         exact = hasattr(info, "n_passes")
         points.append((info.W, info.intercept))
 
-    clone(estimator).set_params(callbacks=[record]).fit(X, y)
-    if not points:
-        message = (
-            f"path: expected a solver that calls back, got solver={estimator.get_params().get('solver')!r}; "
-            "give a rule, such as solver='Adam', or the points themselves, pairs (W, intercept)"
-        )
-        raise ValueError(message)
-    if exact:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the fit of the estimator itself has told
+        clone(estimator).set_params(callbacks=[record]).fit(X, y)
+    if exact or not points:
         return points  # the solver's first look is at its start
     W, intercept = points[0]
     return [(np.zeros_like(W), None if intercept is None else np.zeros_like(intercept)), *points]

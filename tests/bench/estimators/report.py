@@ -20,12 +20,16 @@ def print_table(results):
 
 
 def cell(fit, results, with_distance):
-    """Return seconds, and how far from the optimum that is where it is not given."""
+    """Return seconds, and how far from the optimum that is where the line does not say it."""
     if fit is None:
-        return f"not in {results['budget']:g} s"
+        return f"F + {distance(results['best'], results):.0e} at best"
     text = f"not done in {results['budget']:g} s" if fit.get("cut") else f"{formatted(seconds_of(fit))} s"
-    distance = (fit["F"] - results["F"]) / abs(results["F"])
-    return f"{text}, F + {max(distance, 0.0):.0e}" if with_distance else text
+    return f"{text}, F + {distance(fit['F'], results):.0e}" if with_distance else text
+
+
+def distance(F, results):
+    """Return how far F is above the optimum, relative to it."""
+    return max(F - results["F"], 0.0) / abs(results["F"])
 
 
 def ratio(row):

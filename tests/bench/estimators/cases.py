@@ -7,10 +7,11 @@ from importlib import import_module
 from ..solvers.problem import Problem
 from ..solvers.problems import load
 
-# What an accuracy is asked of ours by, and how close it then has to be: the drop-in classes go on to a relative gap of tol^2,
-# LinearClassifier to one of tol. The last is for F*.
-DROP_IN_TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-5)
-NATIVE_TOLERANCES = (1e-2, 1e-4, 1e-6, 1e-9)
+# What is tried of ours, the last to know F*. The drop-in classes go on to a relative gap of tol^2, LinearClassifier to one of tol;
+# where that means a loss with kinks, its update rule is tried too.
+DROP_IN = tuple({"tol": tol} for tol in (1e-1, 1e-2, 1e-3, 1e-5))
+RULE = tuple({"solver": "SGD", "max_epochs": epochs, "tol": 0, "random_state": 0} for epochs in (2, 5, 15, 50))
+NATIVE = (*RULE, *({"tol": tol} for tol in (1e-2, 1e-4, 1e-6)))
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Class:
 class Case:
     """`theirs(problem, threads)` and `ours(problem, threads)` make a Class each.
 
-    `endless` are the options with which theirs stops at nothing but `max_iter`, `tolerances` the values of tol for ours.
+    `endless` are the options with which theirs stops at nothing but `max_iter`, `attempts` the options that ours is tried with.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Case:
     theirs: Callable[[Problem, int], Class]
     ours: Callable[[Problem, int], Class]
     endless: dict
-    tolerances: tuple
+    attempts: tuple
 
 
 def problem_of(name, *, augmented=False, **changes):
@@ -63,9 +64,7 @@ def logistic(data):
     """LogisticRegression, solver lbfgs."""
     problems = {"digits": "digits", "a9a": "a9a-logistic", "ag_news": "ag_news-softmax-c1", "cifar10": "cifar10"}
     theirs, ours = drop_in("linear_model", "LogisticRegression")
-    return Case(
-        f"LogisticRegression-{data}", problem_of(problems[data]), theirs, ours, {"tol": 1e-10}, DROP_IN_TOLERANCES
-    )
+    return Case(f"LogisticRegression-{data}", problem_of(problems[data]), theirs, ours, {"tol": 1e-10}, DROP_IN)
 
 
 def svc(data):
@@ -73,7 +72,7 @@ def svc(data):
     problems = {"digits": "digits", "a9a": "a9a-hinge", "ag_news": "ag_news-hinge-c1", "cifar10": "cifar10"}
     theirs, ours = drop_in("svm", "LinearSVC", random_state=0)
     problem = problem_of(problems[data], augmented=True, loss="binary_squared_hinge")
-    return Case(f"LinearSVC-{data}", problem, theirs, ours, {"tol": 1e-10}, DROP_IN_TOLERANCES)
+    return Case(f"LinearSVC-{data}", problem, theirs, ours, {"tol": 1e-10}, DROP_IN)
 
 
 def sgd(data):
@@ -89,7 +88,7 @@ def sgd(data):
         return Class("softmargin.linear_model", "LinearClassifier", {"loss": problem.loss, "alpha": problem.alpha})
 
     problem = problem_of(problems[data], loss="binary_hinge", alpha=1e-4)
-    return Case(f"SGDClassifier-{data}", problem, theirs, ours, {"tol": None}, NATIVE_TOLERANCES)
+    return Case(f"SGDClassifier-{data}", problem, theirs, ours, {"tol": None}, NATIVE)
 
 
 DATA = ("digits", "a9a", "ag_news", "cifar10")

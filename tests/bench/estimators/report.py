@@ -23,7 +23,8 @@ def cell(fit, results, with_distance):
     """Return seconds, and how far from the optimum that is where the line does not say it."""
     if fit is None:
         return f"F + {distance(results['best'], results):.0e} at best"
-    text = f"not done in {results['budget']:g} s" if fit.get("cut") else f"{formatted(seconds_of(fit))} s"
+    solver = f" ({fit['options']['solver']})" if "solver" in fit["options"] else ""
+    text = f"not done in {results['budget']:g} s" if fit.get("cut") else f"{formatted(seconds_of(fit))} s{solver}"
     return f"{text}, F + {distance(fit['F'], results):.0e}" if with_distance else text
 
 

@@ -1,5 +1,6 @@
 """The estimators of linear models, under scikit-learn's names."""
 
 from softmargin.estimators.logistic import LogisticRegression
+from softmargin.estimators.ridge import RidgeClassifier
 
-__all__ = ["LogisticRegression"]
+__all__ = ["LogisticRegression", "RidgeClassifier"]

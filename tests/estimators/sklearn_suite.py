@@ -14,14 +14,14 @@ import sklearn.linear_model
 import sklearn.svm
 
 import softmargin.linear_model
+import softmargin.svm
 
 
 # Where scikit-learn tells a name, and where ours comes from.
 SWAPPED = {
     "LogisticRegression": (sklearn.linear_model, softmargin.linear_model),
-
-
-
+    "RidgeClassifier": (sklearn.linear_model, softmargin.linear_model),
+    "LinearSVC": (sklearn.svm, softmargin.svm),
 }
 MENTIONS = re.compile(rf"\b({'|'.join(SWAPPED)})\b")
 

@@ -24,6 +24,7 @@ from .logistic_options import (
     SOLVERS,
     check_classes,
     check_solver,
+    check_values,
     name_of,
     ratio_of,
 )
@@ -193,6 +194,7 @@ class LogisticRegression(LinearClassifierBase):
         matrix = read_X(self, X, reset=True)
         self.classes_, codes = encode(y, X=X, estimator=self)
         check_classes(self.solver, self.classes_)
+        check_values(self.solver, matrix)
         weights = weights_of(self.class_weight, self.classes_, codes, sample_weight)
         task = logistic_task(self, matrix, codes, start=self._start(matrix))
         found = task.minimise(strength, l1_ratio, weights)

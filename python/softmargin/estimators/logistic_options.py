@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
+
+from softmargin._validation import Matrix
 
 SOLVERS = {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}
 
@@ -17,6 +20,9 @@ NOT_CONVERGED = {
     "sag": "The max_iter was reached which means the coef_ did not converge.",
     "saga": "The max_iter was reached which means the coef_ did not converge.",
 }
+
+# The largest value that "liblinear" takes; squares of more leave little of float64's range.
+LARGEST = 1e30
 
 PENALTY_DEPRECATED = (
     "'penalty' was deprecated in version 1.8 and will be removed in 1.10. To avoid this warning, leave 'penalty' set to its default"
@@ -51,6 +57,15 @@ def check_solver(solver: str, penalty: str | None, dual: bool) -> None:
         raise ValueError(
             "Unsupported set of arguments: The combination of penalty='l1' and loss='logistic_regression' are not supported "
             "when dual=True, Parameters: penalty='l1', loss='logistic_regression', dual=True"
+        )
+
+
+def check_values(solver: str, X: Matrix) -> None:
+    """Raise scikit-learn's ValueError where X is too large for "liblinear"."""
+    if solver == "liblinear" and X.dtype == np.float64 and X.core.arrays[0].size and X.core.arrays[0].max() > LARGEST:
+        raise ValueError(
+            "Using the 'liblinear' solver while X contains a maximum value > 1e30 results in a frozen fit. Please choose another "
+            "solver or rescale the input X."
         )
 
 

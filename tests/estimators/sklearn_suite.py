@@ -20,6 +20,7 @@ import softmargin.svm
 # Where scikit-learn tells a name, and where ours comes from.
 SWAPPED = {
     "LogisticRegression": (sklearn.linear_model, softmargin.linear_model),
+    "LogisticRegressionCV": (sklearn.linear_model, softmargin.linear_model),
     "RidgeClassifier": (sklearn.linear_model, softmargin.linear_model),
     "LinearSVC": (sklearn.svm, softmargin.svm),
 }

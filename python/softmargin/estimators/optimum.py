@@ -99,11 +99,15 @@ class Task:
         self.positive_weight = positive_weight
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling if fit_intercept else None
-        self.max_iter = max_iter
+        self.tol, self.max_iter = tol, max_iter
         threads = as_threads(num_threads)
         limits = Limits(max(tol**2, ROUNDING), max_iter)
         self.chain = Chain(limits, fit_intercept=fit_intercept, num_threads=threads, last=start)
         self._widened: Chain | None = None
+
+    def start_from(self, start: LinearModel | None) -> None:
+        """Start the next run from there, or from zeros."""
+        self.chain.last, self._widened = start, None
 
     def minimise(
         self,

@@ -16,7 +16,6 @@ import sklearn.svm
 import softmargin.linear_model
 import softmargin.svm
 
-
 # Where scikit-learn tells a name, and where ours comes from.
 SWAPPED = {
     "LogisticRegression": (sklearn.linear_model, softmargin.linear_model),

@@ -286,7 +286,9 @@ class LogisticRegressionCV(LogisticRegression):
             warnings.warn(ATTRIBUTES_WILL_CHANGE, FutureWarning, stacklevel=3)
         check_solver(self.solver, penalty, self.dual)
         if penalty == "elasticnet":
-            numbers = l1_ratios is not None and all(isinstance(ratio, Real) and 0 <= ratio <= 1 for ratio in l1_ratios)
+            numbers = l1_ratios is not None and all(
+                isinstance(ratio, Real) and 0 <= float(ratio) <= 1 for ratio in l1_ratios
+            )
             if not numbers or len(l1_ratios) == 0:
                 raise ValueError(
                     f"l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios={l1_ratios!r})"

@@ -62,7 +62,8 @@ def check_solver(solver: str, penalty: str | None, dual: bool) -> None:
 
 def check_values(solver: str, X: Matrix) -> None:
     """Raise scikit-learn's ValueError where X is too large for "liblinear"."""
-    if solver == "liblinear" and X.dtype == np.float64 and X.core.arrays[0].size and X.core.arrays[0].max() > LARGEST:
+    values = X.core.arrays[0]
+    if solver == "liblinear" and values.dtype == np.float64 and values.size and LARGEST < values.max() < np.inf:
         raise ValueError(
             "Using the 'liblinear' solver while X contains a maximum value > 1e30 results in a frozen fit. Please choose another "
             "solver or rescale the input X."
@@ -74,7 +75,8 @@ def check_classes(solver: str, classes: npt.NDArray[Any]) -> None:
     if solver == "liblinear" and len(classes) > 2:
         raise ValueError(
             "The 'liblinear' solver does not support multiclass classification (n_classes >= 3). Either use another solver or "
-            "wrap the estimator in a OneVsRestClassifier to keep applying a one-versus-rest scheme."
+            "wrap the estimator in a OneVsRestClassifier to keep applying a one-versus-rest scheme. Only binary classification is "
+            "supported. The type of the target is multiclass."
         )
     if len(classes) < 2:
         raise ValueError(

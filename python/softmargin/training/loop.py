@@ -28,7 +28,7 @@ from softmargin.schedules import Constant, Schedule
 from softmargin.schedules.schedule import checked
 
 from .results import EpochInfo, EpochRecord, FitResult, RunState
-from .resume import check_same_run, resumable, run_options
+from .resume import check_same_run, resumable, run_options, with_new_data
 from .standardize import Standardization, standardization
 from .validation import Validation
 
@@ -59,6 +59,7 @@ def fit(
     validation: tuple[Any, npt.ArrayLike] | None = None,
     callback: Callable[[EpochInfo], object] | None = None,
     resume: FitResult | None = None,
+    new_data: bool = False,
     num_threads: int | None = None,
     margin: float = 1.0,
     delta: float = 1.0,
@@ -114,6 +115,9 @@ def fit(
     resume : FitResult, optional
         An earlier result to go on from as if it had never stopped, bit for bit. X, y and the options must be the same, which is
         checked as far as it is cheap; W0 and intercept0 must be None.
+    new_data : bool, default False
+        With `resume`: X, y, sample_weight and batch_size may be others than those of the earlier result, as where the data come in
+        parts. The rule's state, the schedule and a standardisation go on as they are.
     num_threads : int, optional
         ``sm.get_num_threads()`` by default, fewer for small work. The result does not depend on it.
     margin, delta : float, default 1
@@ -200,7 +204,10 @@ def fit(
     )
     checked_validation = None if validation is None else Validation(validation, data, threads, **loss_options)
 
+    fresh = as_bool("new_data", new_data)
     if resume is not None and before is not None:
+        if fresh:
+            before = with_new_data(before, options)
         check_same_run(before, options, n_epochs, len(resume.history), rng, {"W0": W0, "intercept0": intercept0})
     else:
         seed = as_seed(rng)

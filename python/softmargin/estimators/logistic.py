@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 from softmargin._validation import Matrix
 
 from .base import LinearClassifierBase
+from .callbacks import Audience, CallbackSupportMixin
 from .inputs import read_X
 from .labels import encode, weights_of
 from .logistic_options import (
@@ -31,7 +32,7 @@ from .logistic_options import (
 from .optimum import Float, Optimum, Start, Task, say, warn_unless_converged
 
 
-class LogisticRegression(LinearClassifierBase):
+class LogisticRegression(CallbackSupportMixin, LinearClassifierBase):  # type: ignore[misc]
     """Logistic regression (softmax for three classes and more): scikit-learn's class, solved to a certified optimum.
 
     Minimises ``C * sum_i w_i loss_i + l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||^2``, with the logistic loss of two classes
@@ -197,14 +198,27 @@ class LogisticRegression(LinearClassifierBase):
         check_values(self.solver, matrix)
         weights = weights_of(self.class_weight, self.classes_, codes, sample_weight)
         task = logistic_task(self, matrix, codes, start=self._start(matrix))
-        found = task.minimise(strength, l1_ratio, weights)
-        self._keep(found, l1_ratio, dtype="float32" if is_float32(X) and self.solver != "liblinear" else "float64")
+        dtype = "float32" if is_float32(X) and self.solver != "liblinear" else "float64"
+        audience = self._audience(X, y, sample_weight, l1_ratio, dtype)
+        found = task.minimise(strength, l1_ratio, weights, audience.tell)
+        self._keep(found, l1_ratio, dtype)
+        audience.close({})
         warn_unless_converged(found, self.tol, NOT_CONVERGED[self.solver].format(n_iter=found.n_iter))
         if self.verbose:
             say(type(self).__name__, found)
         return self
 
-    def _keep(self, found: Optimum, l1_ratio: float, dtype: npt.DTypeLike) -> None:
+    def _audience(self, X: Any, y: Any, sample_weight: Any, l1_ratio: float, dtype: str) -> Audience:
+        """Return those who follow the fit: scikit-learn's callbacks."""
+
+        def attributes(W: Float, b: Float | None) -> dict[str, Any]:
+            coef, intercept = centred(W, np.zeros(len(W)) if b is None else b, l1_ratio)
+            return {"coef_": coef.astype(dtype), "intercept_": intercept.astype(dtype)}
+
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        return Audience(self, {"X": X, "y": y, "metadata": metadata}, (), 0, "step", None, attributes)
+
+    def _keep(self, found: Optimum, l1_ratio: float, dtype: str) -> None:
         coef, intercept = centred(found.coef, found.intercept, l1_ratio)
         self.coef_ = coef.astype(dtype, copy=False)
         self.intercept_ = intercept.astype(dtype, copy=False)

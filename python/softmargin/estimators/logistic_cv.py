@@ -119,7 +119,7 @@ class LogisticRegressionCV(LogisticRegression):
     -----
     Besides what differs for :class:`LogisticRegression`: the folds share one X, of which a fold is a weight for each row, so that
     nothing is copied; every model starts from the one before it, the strongest penalty first; `intercept_scaling` counts in the
-    last fit as well; and the models that did not converge are told in one warning.
+    last fit as well; the models that did not converge are told in one warning; and callbacks follow the last fit.
 
     Examples
     --------
@@ -247,8 +247,10 @@ class LogisticRegressionCV(LogisticRegression):
             C, ratio = np.unravel_index(paths.scores.sum(axis=0).argmax(), paths.scores.shape[1:])
             mean = paths.coefs[:, C, ratio].mean(axis=0)
             task.start_from(self._split(mean))
-            found = task.minimise(float(1 / self.Cs_[C]), ratios[ratio], training)
+            audience = self._audience(X, y, sample_weight, ratios[ratio], "float64")
+            found = task.minimise(float(1 / self.Cs_[C]), ratios[ratio], training, audience.tell)
             self._keep(found, ratios[ratio], "float64")
+            audience.close({})
             chosen: tuple[float, Any] = (float(self.Cs_[C]), l1_ratios[ratio])
             if not found.converged(self.tol):
                 paths.unconverged.append(found)

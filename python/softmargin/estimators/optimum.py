@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -156,11 +157,19 @@ class Task:
                 self.chain.limits, fit_intercept=False, num_threads=self.chain.num_threads, last=start
             )
             self._wide = with_column(self.X, scaling)
+
+        def narrow(W: Float) -> tuple[Float, Float]:
+            return W[:, :-1].copy(), W[:, -1] * scaling
+
+        def tell(info: SolveInfo) -> object:
+            return callback is not None and callback(replace(info, weights=lambda: narrow(info.weights()[0])))
+
         with sklearn_words():
             data = self._data(self._wide, sample_weight)
-            result = self._widened.solve(data, penalty_of(alpha, l1_ratio), 0.0, Patience(callback))
+            result = self._widened.solve(data, penalty_of(alpha, l1_ratio), 0.0, Patience(tell))
             found = self._told(result, data, alpha, l1_ratio, 0.0)
-        return found._replace(coef=found.coef[:, :-1].copy(), intercept=found.coef[:, -1] * scaling)
+        coef, intercept = narrow(found.coef)
+        return found._replace(coef=coef, intercept=intercept)
 
     def _told(self, result: SolveResult, data: Data, alpha: float, l1_ratio: float, on_intercept: float) -> Optimum:
         gradient = 0.0

@@ -40,7 +40,7 @@ class LinearSVC(LinearClassifierBase):
     dual : "auto" or bool, default "auto"
         Accepted where LIBLINEAR solves that form of the problem; the optimum is the same.
     tol : float, default 1e-4
-        The fit goes on to a relative gap of ``tol**2``, certified; it is said not to have converged where after `max_iter` steps
+        The fit goes on to a relative gap of ``(tol / 10)**2``, certified; it is said not to have converged where after `max_iter` steps
         neither the gap nor the largest entry of the gradient is at most `tol`.
     C : float, default 1.0
     multi_class : {"ovr", "crammer_singer"}, default "ovr"
@@ -89,7 +89,7 @@ class LinearSVC(LinearClassifierBase):
     >>> clf = LinearSVC(C=0.01).fit(X, y)
     >>> clf.predict(X[:5])
     array([0, 1, 2, 3, 4])
-    >>> clf.gap_ <= 1e-8
+    >>> clf.gap_ <= 1e-10
     True
     """
 

@@ -70,7 +70,7 @@ class Task:
     loss : str
     n_outputs : int
     tol : float
-        The relative gap to go for is its square: objectives are a square nearer than gradients and coefficients.
+        The relative gap to go for is ``(tol / 10)**2``: coefficients and gradients err by about the square root of it.
     max_iter : int
     fit_intercept : bool
     intercept_scaling : float, optional
@@ -102,7 +102,7 @@ class Task:
         self.intercept_scaling = intercept_scaling if fit_intercept else None
         self.tol, self.max_iter = tol, max_iter
         threads = as_threads(num_threads)
-        limits = Limits(max(tol**2, ROUNDING), max_iter)
+        limits = Limits(max((tol / 10) ** 2, ROUNDING), max_iter)
         self.chain = Chain(limits, fit_intercept=fit_intercept, num_threads=threads, last=start)
         self._widened: Chain | None = None
 

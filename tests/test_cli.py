@@ -47,7 +47,7 @@ def test_train_is_fit(run):
     """The model that the command writes is, bit for bit, what `fit` gives for the same words."""
     np.savez("a.npz", X_train=X, y_train=Y, X_test=X[:9], y_test=Y[:9])
     options = [
-        "--rule",
+        "--solver",
         "sgd",
         "--lr",
         "0.2",
@@ -119,7 +119,7 @@ def test_every_loss_trains_and_predicts(run, loss, n_classes):
 def test_every_rule_penalty_and_schedule(run):
     np.savez("a.npz", X=X, y=Y)
     for rule in sm.optimizers.names():
-        assert run("train", "a.npz", "--rule", rule.lower(), *QUICK)[0] == 0
+        assert run("train", "a.npz", "--solver", rule.lower(), *QUICK)[0] == 0
     for penalty in (*sm.penalties.names(), "none"):
         ratio = ["--l1-ratio", "0.5"] if penalty == "elasticnet" else []
         assert run("train", "a.npz", "--penalty", penalty, *ratio, *QUICK)[0] == 0
@@ -169,7 +169,7 @@ def test_a_class_that_is_only_among_the_held_out_rows(run):
 
 def test_divergence_names_a_way_out(run):
     np.savez("a.npz", X=1e4 * X, y=X @ [1.0, 2.0, 3.0])
-    result = run("train", "a.npz", "--loss", "mse", "--rule", "sgd", "--lr", "10", "--epochs", "20")
+    result = run("train", "a.npz", "--loss", "mse", "--solver", "sgd", "--lr", "10", "--epochs", "20")
     expect_error(result, "error: --lr: training diverged at step ", "try one ten times smaller, or --standardize")
 
 
@@ -187,16 +187,21 @@ def test_large_features_have_a_hint(run):
         (["--alpha", "-1"], ["--alpha: expected ", "got -1"]),
         (["--l1-ratio", "0.5"], ["--l1-ratio: expected a penalty that has one, got 'l2'; --penalty elasticnet"]),
         (["--penalty", "elasticnet", "--l1-ratio", "2"], ["--l1-ratio: expected ", "got 2"]),
-        (["--rule", "adm"], ["--rule: expected one of 'SGD', ", "did you mean 'Adam'?"]),
+        (["--solver", "adm"], ["--solver: expected one of 'auto', 'exact', 'SGD', ", "did you mean 'Adam'?"]),
         (["--lr", "-1"], ["--lr: expected ", "got -1"]),
+        (["--solver", "exact", "--epochs", "3"], ["--epochs: expected an update rule as --solver, got 'exact'"]),
+        (["--tol", "-1"], ["--tol: expected ", "got -1"]),
         (["--lr", "fast"], ["--lr", '"fast"']),
-        (["--set", "momentm=1"], ["--set: expected one of 'betas', ", "for Adam, got 'momentm'"]),
-        (["--set", "betas=0.9"], ["--set betas: expected 2 numbers with commas between, got '0.9'"]),
-        (["--set", "eps"], ["--set: expected NAME=VALUE, got 'eps'; as in --set eps=0.9"]),
-        (["--set", "lr=1"], ["say --lr instead"]),
-        (["--set", "eps=x"], ["--set eps: expected a number, got 'x'"]),
-        (["--rule", "sgd", "--set", "nesterov=maybe"], ["--set nesterov: expected true or false, got 'maybe'"]),
-        (["--rule", "sgd", "--set", "nesterov=true"], ["nesterov", "momentum"]),
+        (["--solver", "adam", "--set", "momentm=1"], ["--set: expected one of 'betas', ", "for Adam, got 'momentm'"]),
+        (
+            ["--solver", "adam", "--set", "betas=0.9"],
+            ["--set betas: expected 2 numbers with commas between, got '0.9'"],
+        ),
+        (["--solver", "adam", "--set", "eps"], ["--set: expected NAME=VALUE, got 'eps'; as in --set eps=0.9"]),
+        (["--solver", "adam", "--set", "lr=1"], ["say --lr instead"]),
+        (["--solver", "adam", "--set", "eps=x"], ["--set eps: expected a number, got 'x'"]),
+        (["--solver", "sgd", "--set", "nesterov=maybe"], ["--set nesterov: expected true or false, got 'maybe'"]),
+        (["--solver", "sgd", "--set", "nesterov=true"], ["nesterov", "momentum"]),
         (["--schedule", "cosin"], ["--schedule: expected one of 'Constant', ", "did you mean 'Cosine'?"]),
         (["--schedule", "step:gama=1"], ["--schedule Step: expected one of ", "did you mean 'gamma'?"]),
         (["--schedule", "constant:a=1"], ["--schedule Constant: expected no parameters, got 'a=1'"]),

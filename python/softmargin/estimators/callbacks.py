@@ -12,6 +12,8 @@ from softmargin._validation import describe
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
+
+    FIT = 4  # frames from a warning in the shared part of fit to the user's line: with_callbacks is one of them
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
@@ -21,8 +23,9 @@ except ImportError:  # before scikit-learn 1.9
         """Return the method as it is."""
         return method
 
+    FIT = 3
 
-__all__ = ["Audience", "CallbackSupportMixin", "as_callbacks", "with_callbacks"]
+__all__ = ["FIT", "Audience", "CallbackSupportMixin", "as_callbacks", "with_callbacks"]
 
 
 def as_callbacks(callbacks: Any) -> tuple[Callable[[Any], object], ...]:

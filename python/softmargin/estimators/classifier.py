@@ -62,6 +62,8 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         One of "softmax", "hinge", "squared_hinge", "crammer_singer", "logistic", "binary_hinge", "binary_squared_hinge". With two
         classes there is one output, with the loss of one output that belongs to it: softmax becomes logistic, the hinges binary
         hinges. The losses of one output are one-versus-rest for several classes.
+    margin : float, default 1
+        Of the hinges.
     penalty : {"l2", "l1", "elasticnet"}, Penalty or None, default "l2"
         R, on the weights but not on the intercept.
     alpha : float, default 1e-4
@@ -171,6 +173,7 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         self,
         loss: str = "softmax",
         *,
+        margin: float = 1.0,
         penalty: str | Penalty | None = "l2",
         alpha: float = 1e-4,
         l1_ratio: float = 0.15,
@@ -196,6 +199,7 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         num_threads: int | None = None,
     ) -> None:
         self.loss = loss
+        self.margin = margin
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -299,14 +303,14 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         classes, codes = encode(y, X=range(n), estimator=self)
         if reset:
             if len(classes) < 2:
-                raise ValueError(f"y: expected at least two classes, got one class: {classes[0]!r}")
+                raise ValueError(f"y: expected at least two classes, got one class: {classes.tolist()[0]!r}")
             self.classes_ = classes
             self._multilabel = False
         else:
             codes = self._known(classes)[codes]
         weight = weights_of(self.class_weight, self.classes_, codes, sample_weight)
         if reset and weight is not None and np.ptp(codes[weight > 0]) == 0:
-            label = self.classes_[codes[weight > 0][0]]
+            label = self.classes_.tolist()[codes[weight > 0][0]]
             raise ValueError(f"sample_weight: expected weight on at least two classes, got one class: {label!r}")
         if len(self.classes_) == 2:
             loss = OF_ONE_OUTPUT.get(self.loss, self.loss)

@@ -15,9 +15,10 @@ from sklearn.utils import check_random_state
 from softmargin._validation import Matrix, describe
 from softmargin.optimizers import Optimizer
 from softmargin.training import FitResult, fit
+from softmargin.training.automatic import automatic
 
 from .base import LinearEstimator
-from .callbacks import Audience, CallbackSupportMixin, as_callbacks
+from .callbacks import FIT, Audience, CallbackSupportMixin, as_callbacks
 from .inputs import read_X, sklearn_words, take_rows
 from .options import AUTOMATIC_RULE, Options, read_options
 from .running import Outcome, Problem, Recipe, Watch, run_exact, run_rule
@@ -95,7 +96,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         if outcome.interrupted:
             raise KeyboardInterrupt
         if outcome.shortfall:
-            warnings.warn(f"{type(self).__name__}: reached {outcome.shortfall}", ConvergenceWarning, stacklevel=3)
+            warnings.warn(f"{type(self).__name__}: reached {outcome.shortfall}", ConvergenceWarning, stacklevel=FIT)
         return self
 
     def _validation(
@@ -164,6 +165,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
             targets.sample_weight,
             options.fit_intercept,
             options.standardize,
+            options.margin,
             options.delta,
             W0,
             intercept0,
@@ -178,8 +180,6 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         if isinstance(rule, Optimizer):
             size = BATCH_SIZE if isinstance(size, str) else size
             return Recipe(rule, options.schedule, size, options.average, seed)
-        from softmargin.training.automatic import automatic
-
         given = problem.shared()
         del given["W0"], given["intercept0"]
         plan = automatic(problem.X, problem.y, rule=rule, batch_size=size, epochs=options.max_epochs, rng=seed, **given)
@@ -225,7 +225,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
                 optimizer=recipe.optimizer,
                 schedule=recipe.schedule,
                 batch_size=recipe.batch_size,
-                **({"average": True} if recipe.average else {}),
+                average=recipe.average,
                 epochs=1 if before is None else len(before.history) + 1,
                 rng=recipe.seed if before is None else None,
             )

@@ -36,6 +36,7 @@ class Options:
     max_seconds: float | None
     fit_intercept: bool
     standardize: bool
+    margin: float
     delta: float
     verbose: int
     num_threads: int | None
@@ -76,6 +77,7 @@ def read_options(estimator: Any, targets: tuple[str, ...]) -> Options:
         validation_fraction=fraction,
         n_iter_no_change=as_integer("n_iter_no_change", given["n_iter_no_change"]),
         max_seconds=None if seconds is None else as_number("max_seconds", seconds, low_open=True),
+        margin=as_number("margin", given.get("margin", 1.0)),
         delta=as_number("delta", given.get("delta", 1.0), low_open=True),
         verbose=as_integer("verbose", int(given["verbose"]), 0),
         num_threads=None if threads is None else as_integer("num_threads", threads),

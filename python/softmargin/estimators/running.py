@@ -36,6 +36,7 @@ class Problem:
     sample_weight: npt.NDArray[np.float64] | None
     fit_intercept: bool
     standardize: bool
+    margin: float
     delta: float
     W0: npt.NDArray[Any]
     intercept0: npt.NDArray[Any] | None
@@ -201,10 +202,16 @@ class Patience:
         last = self.losses[-self.n - 1 :]
         return len(last) > self.n and max(last) - min(last) <= self.tol * abs(last[-1])
 
-    def falling(self) -> float:
-        """Return by how much the loss fell in the last epochs, in proportion."""
+    def falling(self) -> str:
+        """Return by how much the loss still fell in the last epochs, in figures; nothing where it did not by more than tol."""
         last = self.losses[-self.n - 1 :]
-        return (last[0] - last[-1]) / max(abs(last[-1]), np.finfo(np.float64).tiny) if len(last) > 1 else np.inf
+        if len(last) > 1 and last[0] - last[-1] <= self.tol * abs(last[0]):
+            return ""
+        fell = f"from {last[0]:.6g} to {last[-1]:.6g} in the last {len(last) - 1} of {len(self.losses)} epochs"
+        return (
+            f"a mean loss that still fell {fell}, where tol={self.tol:g} was asked for; a larger max_epochs goes on, "
+            "solver='exact' ends at the optimum"
+        )
 
 
 def run_rule(
@@ -237,7 +244,7 @@ def run_rule(
             optimizer=recipe.optimizer,
             schedule=recipe.schedule,
             batch_size=recipe.batch_size,
-            **({"average": True} if recipe.average else {}),
+            average=recipe.average,
             epochs=max_epochs,
             rng=recipe.seed,
             validation=validation,
@@ -250,19 +257,8 @@ def run_rule(
         weights = watch.best_weights
     shortfall = ""
     if not ended and validation is None and not watch.out_of_time and len(result.history) == max_epochs:
-        shortfall = _falling(patience, max_epochs)
+        shortfall = patience.falling()
     elif watch.out_of_time:
         shortfall = f"{len(result.history)} of {max_epochs} epochs in max_seconds={watch.max_seconds:g}"
     loss = result.history[-1].loss
     return Outcome(weights, result.history, len(result.history), loss, np.nan, shortfall, result=result)
-
-
-def _falling(patience: Patience, max_epochs: int) -> str:
-    """What to say of a loss that was still falling when the epochs were over; nothing where it was not."""
-    fell = patience.falling()
-    if fell <= patience.tol:
-        return ""
-    return (
-        f"a mean loss that still fell by {100 * fell:.2g} % in the last {patience.n} of {max_epochs} epochs, where "
-        f"tol={patience.tol:g} was asked for; a larger max_epochs goes on, solver='exact' ends at the optimum"
-    )

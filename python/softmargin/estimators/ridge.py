@@ -56,7 +56,7 @@ class RidgeClassifier(LinearClassifierBase):
     Attributes
     ----------
     classes_ : ndarray (n_classes,)
-    coef_ : ndarray (1, n_features) or (n_outputs, n_features)
+    coef_ : ndarray (n_features,) or (n_outputs, n_features)
         float64.
     intercept_ : ndarray (1,) or (n_outputs,)
     n_iter_ : ndarray (n_outputs,)
@@ -157,7 +157,8 @@ class RidgeClassifier(LinearClassifierBase):
             of_class = compute_sample_weight(self.class_weight, labels)
             weights = of_class if weights is None else weights * of_class
         found = self._minimise(matrix, targets, weights)
-        self.coef_ = np.concatenate([part.coef for part in found])
+        coef = np.concatenate([part.coef for part in found])
+        self.coef_ = coef[0] if len(coef) == 1 else coef
         self.intercept_ = np.concatenate([part.intercept for part in found])
         self.n_iter_ = np.repeat(np.array([part.n_iter for part in found]), [len(part.coef) for part in found])
         self.solver_ = self.solver
@@ -198,6 +199,8 @@ class RidgeClassifier(LinearClassifierBase):
         alphas = np.asarray(self.alpha, dtype=np.float64).ravel()
         if len(alphas) not in (1, k):
             raise ValueError(f"Number of targets and number of penalties do not correspond: {len(alphas)} != {k}")
+        if not (alphas >= 0).all():
+            raise ValueError(f"alpha: expected numbers of at least 0, got {alphas[~(alphas >= 0)][0]}")
         parts = [targets] if len(alphas) == 1 else np.split(targets, k, axis=1)
         return [
             self._task(matrix, part).minimise(2 * alpha, 0.0, weights)

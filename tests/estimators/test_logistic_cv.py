@@ -101,7 +101,7 @@ def test_scoring(scoring):
     cv = StratifiedKFold(3)
     options = {**NEW, "scoring": scoring, "Cs": CS, "cv": cv}
     ours = LogisticRegressionCV(**options).fit(X, Y)
-    train, test = list(cv.split(X, Y))[1]
+    _, test = list(cv.split(X, Y))[1]
     alone = LogisticRegressionCV(**options).fit(X, Y)
     alone.coef_, alone.intercept_ = ours.coefs_paths_[1, 0, 2, :, :-1], ours.coefs_paths_[1, 0, 2, :, -1]
     assert ours.scores_[1, 0, 2] == pytest.approx(alone.score(X[test], Y[test]), rel=1e-12)

@@ -17,7 +17,8 @@ from softmargin.penalties import Penalty, as_spec
 from softmargin.schedules import Schedule
 from softmargin.solvers import SolveInfo, solve
 from softmargin.training import EpochRecord, FitResult, fit
-from softmargin.training.automatic import Plan, fit_guarded
+from softmargin.training.guard import fit_guarded
+from softmargin.training.plan import Plan
 from softmargin.training.results import EpochInfo
 
 # Steps of the exact solver for each epoch that an estimator is granted: its steps are cheaper by nothing, but it stops by itself.

@@ -43,8 +43,8 @@ def expect_error(result, *parts):
 # train
 
 
-def test_train_is_fit(run):
-    """The model that the command writes is, bit for bit, what `fit` gives for the same words."""
+def test_train_is_the_estimator(run):
+    """The model that the command writes is, bit for bit, what the estimator gives for the same words."""
     np.savez("a.npz", X_train=X, y_train=Y, X_test=X[:9], y_test=Y[:9])
     options = [
         "--solver",
@@ -61,21 +61,20 @@ def test_train_is_fit(run):
     penalty = ["--penalty", "elasticnet", "--alpha", "0.01", "--l1-ratio", "0.3", "--batch-size", "32", "--seed", "5"]
     code, out, err = run("train", "a.npz", *options, *penalty, "--standardize", *QUICK)
     assert (code, err) == (0, "")
-    result = sm.fit(
-        X,
-        Y,
+    result = sm.LinearClassifier(
         penalty=sm.ElasticNet(0.01, 0.3),
-        optimizer=sm.optimizers.SGD(lr=0.2, momentum=0.9, nesterov=True),
+        solver=sm.optimizers.SGD(lr=0.2, momentum=0.9, nesterov=True),
         batch_size=32,
-        epochs=2,
-        rng=5,
+        max_epochs=2,
+        random_state=5,
         standardize=True,
-    )
+        tol=1.0,
+    ).fit(X, Y)
     model = load_model("a.safetensors")
-    assert model.W.tobytes() == result.W.tobytes()
-    assert model.intercept.tobytes() == result.intercept.tobytes()
+    assert model.W.tobytes() == result.coef_.tobytes()
+    assert model.intercept.tobytes() == result.intercept_.tobytes()
     assert model.classes == (0, 1, 2)
-    right = np.mean(result.predict_scores(X[:9]).argmax(axis=1) == Y[:9])
+    right = result.score(X[:9], Y[:9])
     lines = out.splitlines()
     assert lines[0] == "read   a.npz: 120 × 3 float32, 9 test rows, 3 classes"
     assert lines[2].startswith("epoch 1/2  loss ")
@@ -98,10 +97,10 @@ def test_every_loss_trains_and_predicts(run, loss, n_classes):
     assert report["score_samples"] == round(0.1 * rows.sum())
     assert [record["epoch"] for record in report["history"]] == [1, 2]
     assert all(np.isfinite(record["val_loss"]) for record in report["history"])
-    assert report["history"][-1]["val_score"] == pytest.approx(report["score"])
-    signs = sm.losses.info(loss)["target"] == "signs"
+    best = min(report["history"], key=lambda record: record["val_loss"])  # whose weights are kept
+    assert best["val_score"] == pytest.approx(report["score"])
     model = load_model("a.safetensors")
-    assert model.W.shape[0] == (1 if real or (signs and n_classes == 2) else n_classes)
+    assert model.W.shape[0] == (1 if real or n_classes == 2 else n_classes)
     code, out, err = run("predict", "a.safetensors", "a.npz")
     assert code == 0
     predicted = out.split()
@@ -114,6 +113,21 @@ def test_every_loss_trains_and_predicts(run, loss, n_classes):
         assert err.startswith("R² ")
     else:
         assert err == f"accuracy {np.mean(np.array(predicted) == names):.4f} on {rows.sum()} rows (X)\n"
+
+
+def test_the_default_is_the_certified_optimum(run):
+    np.savez("a.npz", X_train=X, y_train=Y, X_test=X[:9], y_test=Y[:9])
+    code, out, err = run("train", "a.npz", "--tol", "1e-8", "--json")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    best = sm.LinearClassifier(tol=1e-8).fit(X, Y)
+    assert report["gap"] == best.gap_ <= 1e-8
+    assert report["solver"] == "exact"
+    assert load_model("a.safetensors").W.tobytes() == best.coef_.tobytes()
+    lines = run("train", "a.npz", "--tol", "1e-8")[1].splitlines()
+    assert lines[1].startswith("train  softmax + L2(alpha=0.0001), exact, ")
+    assert any(line.startswith("solve  ") and "above the optimum" in line for line in lines)
+    assert any(line.startswith("gap    ") for line in lines)
 
 
 def test_every_rule_penalty_and_schedule(run):

@@ -18,8 +18,8 @@ inline constexpr double kMaxStepWork = 3e8;
 template <class T>
 class DenseTrainer final : public Trainer<T> {
   using Base = Trainer<T>;
-  using Base::average_, Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_, Base::problem_,
-      Base::scale, Base::t_, Base::update_intercept, Base::W_;
+  using Base::average_, Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_,
+      Base::problem_, Base::scale, Base::t_, Base::update_intercept, Base::W_;
 
  public:
   DenseTrainer(const Problem<T>& problem, const TrainOptions& options, int64_t t)

@@ -5,9 +5,9 @@
 // soft-thresholding by a + b. (Bottou 2012, Stochastic Gradient Descent Tricks; Langford, Li and Zhang, JMLR 10, 2009.)
 // A step costs O(entries of the batch x outputs). Between calls of run V is W itself.
 //
-// The average A_t = (1 - c_t) A_{t-1} + c_t W_t is as lazy: with Q_t the product of the (1 - c_s) and R_t the sum of the
-// c_s scale_s / Q_s it is A = Q U, where U_j owes (R - R_j) V_j since V_j last changed. (Bottou 2012, after Xu, Towards
-// Optimal One Pass Large Scale Learning with Averaged Stochastic Gradient Descent, 2011.)
+// The average A_t = (1 - c_t) A_{t-1} + c_t W_t is as lazy: with Q_t the product of the (1 - c_s) and R_t the sum of
+// the c_s scale_s / Q_s it is A = Q U, where U_j owes (R - R_j) V_j since V_j last changed. (Bottou 2012, after Xu,
+// Towards Optimal One Pass Large Scale Learning with Averaged Stochastic Gradient Descent, 2011.)
 #pragma once
 
 #include "train.h"
@@ -31,8 +31,8 @@ inline constexpr double kSmallestScale = 1e-6;
 template <class T>
 class SparseTrainer final : public Trainer<T> {
   using Base = Trainer<T>;
-  using Base::average_, Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_, Base::problem_,
-      Base::scale, Base::t_, Base::update_intercept, Base::W_;
+  using Base::average_, Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_,
+      Base::problem_, Base::scale, Base::t_, Base::update_intercept, Base::W_;
 
  public:
   SparseTrainer(const Problem<T>& problem, const TrainOptions& options, int64_t t)
@@ -214,8 +214,8 @@ class SparseTrainer final : public Trainer<T> {
   double l1_, l2_, shrink_ = 0;
   double scale_ = 1, threshold_ = 0;
   double average_scale_ = 1, average_sum_ = 0;  // Q and R
-  Buffer<double> taken_;  // [n_features]: the thresholds that V_j has already paid
-  Buffer<double> owed_from_;  // [n_features]: R_j; empty without an average
+  Buffer<double> taken_;                        // [n_features]: the thresholds that V_j has already paid
+  Buffer<double> owed_from_;                    // [n_features]: R_j; empty without an average
   Buffer<T> no_intercept_;
   std::vector<Buffer<double>> locals_;
 };

@@ -23,6 +23,10 @@ DRAWN = {
 }
 DRAWING = [
     LinearClassifier("hinge", calibrate=True),
+    LinearClassifier(solver="SGD", standardize=True, random_state=0),
+    LinearClassifier("squared_hinge", solver="Adam", early_stopping=True, random_state=0),
+    LinearRegressor("huber", solver="Adagrad", average=True, random_state=0),
+    LinearRegressor(solver="RMSprop", standardize=True, random_state=0),
 ]
 
 
@@ -39,6 +43,7 @@ def test_exact_estimators(estimator, check):
     check(estimator)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 100 epochs of ten rows are few steps
 @checks_of(DRAWING, expected_failed_checks=lambda estimator: DRAWN)
 def test_estimators_that_draw_rows(estimator, check):
     """But for the two checks that scikit-learn's SGDClassifier does not pass either."""

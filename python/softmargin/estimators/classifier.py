@@ -273,8 +273,6 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
                 "class_weight: expected a dict or None for partial_fit, which never sees the frequencies of all classes, got "
                 "'balanced'; compute_class_weight('balanced', classes=classes, y=y) of scikit-learn gives the numbers"
             )
-        if as_bool("calibrate", self.calibrate):
-            raise ValueError("calibrate: expected False for partial_fit, which holds no rows out, got True")
         self._set_classes(classes)
         return self._partial_fit(X, y, sample_weight)
 

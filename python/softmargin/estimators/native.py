@@ -101,21 +101,23 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
 
     def _validation(
         self, X: Matrix, targets: Targets, options: Options, given: Any
-    ) -> tuple[tuple[Matrix, Any] | None, npt.NDArray[np.float64] | None]:
+    ) -> tuple[tuple[Matrix, Any, Any] | None, npt.NDArray[np.float64] | None]:
         """Return the validation set, and the weights that leave the rows it was taken from out of the training."""
         if given is not None:
             if not isinstance(given, tuple | list) or len(given) != 2:
                 raise TypeError(f"validation: expected a pair (X_val, y_val), got {describe(given)}")
             matrix = read_X(self, given[0], reset=False)
-            return (matrix, self._targets(given[1], matrix, None, reset=False).y), targets.sample_weight
+            shown = self._targets(given[1], matrix, None, reset=False)
+            return (matrix, shown.y, shown.sample_weight), targets.sample_weight
         if not options.early_stopping:
             return None, targets.sample_weight
         rows, y = self._held_out(X, targets, options)
         weight = np.ones(X.n_samples) if targets.sample_weight is None else targets.sample_weight.copy()
+        of_rows = weight[rows] if weight[rows].any() else None
         weight[rows] = 0.0
         if not weight.any():
             raise ValueError("validation_fraction: expected a share that leaves samples of weight to train on")
-        return (take_rows(X, rows), y), weight
+        return (take_rows(X, rows), y, of_rows), weight
 
     def _run(
         self,
@@ -184,7 +186,8 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         del given["W0"], given["intercept0"]
         plan = automatic(problem.X, problem.y, rule=rule, batch_size=size, epochs=options.max_epochs, rng=seed, **given)
         schedule = plan.schedule if options.schedule is None else options.schedule
-        return Recipe(plan.optimizer, schedule, plan.batch_size, options.average, seed)
+        found = options.schedule is None and not problem.W0.any()
+        return Recipe(plan.optimizer, schedule, plan.batch_size, options.average, seed, found)
 
     def _remember(self, attributes: dict[str, Any], outcome: Outcome) -> None:
         for name, value in attributes.items():
@@ -193,7 +196,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         self.n_iter_ = outcome.n_iter
         self.loss_ = outcome.loss
         self.gap_ = outcome.gap
-        self._result: FitResult | None = outcome.result
+        self._result, self._recipe_of = outcome.result, outcome.recipe
 
     # -- data that come in parts -------------------------------------------------------------------------------------------
 
@@ -202,10 +205,6 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         options = read_options(self, self._TARGETS)
         if options.rule is None:
             options = dataclasses.replace(options, rule=AUTOMATIC_RULE)
-        if options.early_stopping:
-            raise ValueError(
-                "early_stopping: expected False for partial_fit, which is called as often as wanted, got True"
-            )
         before: FitResult | None = getattr(self, "_result", None)
         first = not hasattr(self, "coef_")
         matrix = read_X(self, X, reset=first)
@@ -213,10 +212,11 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         problem = self._problem(matrix, targets, dataclasses.replace(options, warm_start=True))
         arguments = problem.shared()
         if before is None:
-            self._recipe_ = self._recipe(problem, options)
+            recipe = self._recipe(problem, options)
         else:
+            assert self._recipe_of is not None
+            recipe = self._recipe_of
             arguments |= {"W0": None, "intercept0": None, "resume": before, "new_data": True}
-        recipe = self._recipe_
         with sklearn_words():
             result = fit(
                 problem.X,
@@ -237,6 +237,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
             np.nan,
             "",
             result=result,
+            recipe=recipe,
         )
         self._remember(self._attributes(*outcome.weights), outcome)
         self._calibration = None

@@ -90,6 +90,10 @@ def takes_parts(estimator: Any) -> bool:
     """Return True where partial_fit is to be had; AttributeError says why not."""
     if isinstance(estimator.solver, str) and estimator.solver == "exact":
         raise AttributeError("partial_fit needs an update rule, got solver='exact', which needs all rows at once")
+    if getattr(estimator, "calibrate", False):
+        raise AttributeError("partial_fit holds no rows out, which calibrate=True needs")
+    if estimator.early_stopping:
+        raise AttributeError("partial_fit is called as often as wanted, and early_stopping=True is for fit")
     return True
 
 

@@ -17,10 +17,16 @@ from softmargin.penalties import Penalty, as_spec
 from softmargin.schedules import Schedule
 from softmargin.solvers import SolveInfo, solve
 from softmargin.training import EpochRecord, FitResult, fit
+from softmargin.training.guard import fit_guarded
+from softmargin.training.plan import Plan
 from softmargin.training.results import EpochInfo
 
 # Steps of the exact solver for each epoch that an estimator is granted: its steps are cheaper by nothing, but it stops by itself.
 STEPS_AN_EPOCH = 10
+
+# A run whose epochs are over warns where the loss still fell by more than this many times tol over the last epochs: rates that go
+# down to zero at the end leave falls of 1e-3 or so, which more epochs would not turn into much.
+STILL_FALLING = 100.0
 
 Weights = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
 
@@ -47,6 +53,18 @@ class Problem:
         return {name: value for name, value in vars(self).items() if name not in ("X", "y")}
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """How an update rule is run."""
+
+    optimizer: Optimizer
+    schedule: Schedule | None
+    batch_size: int | None
+    average: bool
+    seed: int
+    found: bool = False  # whether the rate was found from the data, so that the run may be repeated with a smaller one
+
+
 class Outcome(NamedTuple):
     """What a run reached, and why it ended."""
 
@@ -57,7 +75,8 @@ class Outcome(NamedTuple):
     gap: float
     shortfall: str  # how far from converged, in figures; empty where it has converged
     interrupted: bool = False
-    result: FitResult | None = None  # what partial_fit goes on from
+    result: FitResult | None = None  # what partial_fit goes on from, and how
+    recipe: Recipe | None = None
 
 
 def solvable(loss: str, penalty: Penalty | None) -> bool:
@@ -166,17 +185,6 @@ def _interrupted(problem: Problem, watch: Watch, loss: float) -> Outcome:
 # -- the update rules ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How an update rule is run."""
-
-    optimizer: Optimizer
-    schedule: Schedule | None
-    batch_size: int | None
-    average: bool
-    seed: int
-
-
 class Patience:
     """Says when the epochs have stopped to help.
 
@@ -203,9 +211,9 @@ class Patience:
         return len(last) > self.n and max(last) - min(last) <= self.tol * abs(last[-1])
 
     def falling(self) -> str:
-        """Return by how much the loss still fell in the last epochs, in figures; nothing where it did not by more than tol."""
+        """Return by how much the loss still fell in the last epochs, in figures; nothing where it was little."""
         last = self.losses[-self.n - 1 :]
-        if len(last) > 1 and last[0] - last[-1] <= self.tol * abs(last[0]):
+        if len(last) > 1 and last[0] - last[-1] <= STILL_FALLING * self.tol * abs(last[0]):
             return ""
         fell = f"from {last[0]:.6g} to {last[-1]:.6g} in the last {len(last) - 1} of {len(self.losses)} epochs"
         return (
@@ -222,28 +230,33 @@ def run_rule(
     tol: float,
     max_epochs: int,
     n_iter_no_change: int,
-    validation: tuple[Matrix, npt.NDArray[Any]] | None,
+    validation: tuple[Matrix, npt.NDArray[Any], npt.NDArray[np.float64] | None] | None,
 ) -> Outcome:
     """Train by minibatches, and return the best weights where a validation set tells which they are, else the last."""
     patience = Patience(tol, n_iter_no_change, validation is not None)
     ended = False
 
     def follow(info: EpochInfo) -> bool:
-        nonlocal ended
+        nonlocal ended, patience
+        if info.epoch == 1:  # once more for a run that is repeated with a smaller rate
+            patience = Patience(tol, n_iter_no_change, validation is not None)
+            watch.records.clear()
         watch.records.append(EpochRecord(*(getattr(info, name) for name in EpochRecord.__dataclass_fields__)))
         watch.keep(info.loss if info.val_loss is None else info.val_loss, info.weights)
         stop = watch.tell(info)
         ended = patience.over(info)
         return bool(ended or stop or watch.late())
 
+    plan = {name: getattr(recipe, name) for name in ("optimizer", "schedule", "batch_size")}
+    run: Any = fit
+    if recipe.found:
+        run, plan = fit_guarded, {"plan": Plan(**plan)}
     try:
-        result = fit(
+        result = run(
             problem.X,
             problem.y,
+            **plan,
             **problem.shared(),
-            optimizer=recipe.optimizer,
-            schedule=recipe.schedule,
-            batch_size=recipe.batch_size,
             average=recipe.average,
             epochs=max_epochs,
             rng=recipe.seed,
@@ -261,4 +274,4 @@ def run_rule(
     elif watch.out_of_time:
         shortfall = f"{len(result.history)} of {max_epochs} epochs in max_seconds={watch.max_seconds:g}"
     loss = result.history[-1].loss
-    return Outcome(weights, result.history, len(result.history), loss, np.nan, shortfall, result=result)
+    return Outcome(weights, result.history, len(result.history), loss, np.nan, shortfall, result=result, recipe=recipe)

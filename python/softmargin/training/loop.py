@@ -56,7 +56,7 @@ def fit(
     positive_weight: npt.ArrayLike | None = None,
     W0: npt.ArrayLike | None = None,
     intercept0: npt.ArrayLike | None = None,
-    validation: tuple[Any, npt.ArrayLike] | None = None,
+    validation: tuple[Any, npt.ArrayLike] | tuple[Any, npt.ArrayLike, npt.ArrayLike | None] | None = None,
     callback: Callable[[EpochInfo], object] | None = None,
     resume: FitResult | None = None,
     new_data: bool = False,
@@ -109,7 +109,7 @@ def fit(
         Multiplies the terms with target +1, for losses of signs only.
     W0, intercept0 : array_like (n_outputs, n_features) and (n_outputs,), optional
         Where to start, in raw units; zeros by default. W0's dtype, float32 or float64, becomes the result's.
-    validation : pair (X_val, y_val), optional
+    validation : pair (X_val, y_val), or (X_val, y_val, sample_weight), optional
         After each epoch its loss and score enter the history.
     callback : callable, optional
         Called with an EpochInfo after each epoch; returning True stops the training.

@@ -30,7 +30,7 @@ class EpochRecord:
     seconds : float
         Time of its steps, without the validation set.
     val_loss : float or None
-        Mean loss on the validation set, without the penalty and without sample weights.
+        Mean loss on the validation set, weighted where it came with weights, without the penalty.
     val_score : float or None
         On the validation set: accuracy for classes and signs, R^2 for real targets.
     """

@@ -17,13 +17,14 @@ from .standardize import Standardization
 
 Float = npt.NDArray[np.float64]
 
-# Entries of X that are looked at together: 4 MB in float32.
-ENTRIES_AT_ONCE = 2**20
+# Entries of X that are looked at together: 1 or 2 MB, which stay in cache from one operation to the next.
+ENTRIES_AT_ONCE = 2**18
 
-# Entries of the rows that the largest eigenvalue is estimated from: enough of them for a few per cent.
-ENTRIES_OF_SAMPLE = 2**22
+# Entries of the rows that the largest eigenvalue is estimated from, and rows at least: enough of them for some 10 per cent.
+ENTRIES_OF_SAMPLE = 2**21
+ROWS_OF_SAMPLE = 256
 
-POWER_ITERATIONS = 12
+POWER_ITERATIONS = 8
 
 
 class RowNorms(NamedTuple):
@@ -42,7 +43,7 @@ def row_norms(data: Data, scaling: Standardization | None, fit_intercept: bool, 
     weight = np.ones(n) if data.sample_weight is None else data.sample_weight * (n / data.sample_weight.sum())
     squares = np.concatenate([_squared_norms(block, shift, factor) for block in _blocks(data)]) + one
     squares *= weight
-    sample = np.sort(rng.choice(n, min(n, max(256, ENTRIES_OF_SAMPLE // d)), replace=False))
+    sample = np.sort(rng.choice(n, min(n, max(ROWS_OF_SAMPLE, ENTRIES_OF_SAMPLE // d)), replace=False))
     product = _Product(_rows(data, sample), shift, factor, one)
     mean, largest = float(squares.mean()), float(squares.max())
     eigenvalue = _largest_eigenvalue(product, weight[sample], d + 1, rng)
@@ -77,15 +78,15 @@ class _Product(NamedTuple):
 
     def forward(self, v: Float) -> Float:
         w = v[:-1] * self.factor
-        return np.asarray(self.X @ w - self.shift @ w + self.one * v[-1])
+        return np.asarray(self.X @ w.astype(self.X.dtype) - self.shift @ w + self.one * v[-1], dtype=np.float64)
 
     def back(self, u: Float) -> Float:
-        inner = (self.X.T @ u - self.shift * u.sum()) * self.factor
+        inner = (self.X.T @ u.astype(self.X.dtype) - self.shift * u.sum()) * self.factor
         return np.append(inner, self.one * u.sum())
 
 
 def _blocks(data: Data) -> Iterator[Any]:
-    """Rows of X from first to last, a few at a time: dense float64, or CSR."""
+    """Rows of X from first to last, a few at a time."""
     n = data.matrix.n_samples
     step = max(1, ENTRIES_AT_ONCE // max(1, _entries(data) // n))
     for start in range(0, n, step):
@@ -97,19 +98,21 @@ def _entries(data: Data) -> int:
 
 
 def _rows(data: Data, rows: slice | npt.NDArray[np.int64]) -> Any:
+    """A copy of some rows, dense or CSR: in float64, or in float32 where no square of what X can hold overflows that."""
+    dtype = np.float32 if data.matrix.dtype.itemsize <= 2 else np.float64
     if data.matrix.layout != "csr":
-        return data.matrix.core.arrays[0][rows].astype(np.float64)
+        return data.matrix.core.arrays[0][rows].astype(dtype)
     import scipy.sparse  # only where X is sparse, and has loaded it already
 
     shape = data.matrix.n_samples, data.matrix.n_features
-    return scipy.sparse.csr_array(data.matrix.core.arrays, shape=shape, copy=False)[rows].astype(np.float64)
+    return scipy.sparse.csr_array(data.matrix.core.arrays, shape=shape, copy=False)[rows].astype(dtype)
 
 
 def _squared_norms(block: Any, shift: Float, factor: Float) -> Float:
     """||(x - shift) factor||^2 of rows; of sparse ones by the zeros' own value and the entries' difference from it."""
     if isinstance(block, np.ndarray):
-        block -= shift
-        block *= factor
+        block -= shift.astype(block.dtype)
+        block *= factor.astype(block.dtype)
         return np.asarray(np.einsum("ij,ij->i", block, block))
     block.sum_duplicates()
     j = block.indices

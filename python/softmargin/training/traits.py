@@ -25,8 +25,7 @@ class Traits(NamedTuple):
 
     invariant: a gradient a thousand times as large makes about the same step. reach: how far a step goes under a constant
     gradient g once averages have settled, in units of lr g, or of lr if the rule is invariant. fading: whether the rule itself
-    makes its steps smaller as time goes by. decay: the share of a weight that a step takes off without any gradient, for each
-    unit of lr.
+    makes its steps smaller as time goes by. decay: the share of a weight that a step takes off whatever the gradient, for each unit of lr.
     """
 
     invariant: bool
@@ -54,9 +53,9 @@ def traits(optimizer: Optimizer) -> Traits:
 
 
 def _decay(optimizer: Optimizer) -> float:
-    """What two weights, one twice the other, lose by a step without a gradient differs by the decay of the difference."""
+    """What a step under the same gradient takes off two weights, one twice the other, differs by the decay of their difference."""
     W = np.array([1.0, 2.0])
-    with_rate(optimizer, 1.0).step(W, np.zeros(2), optimizer.init(W))
+    with_rate(optimizer, 1.0).step(W, np.ones(2), optimizer.init(W))
     return abs(1.0 - float(W[1] - W[0]))
 
 

@@ -60,10 +60,11 @@ class Certificate:
         """Whether there is an intercept without a penalty, so that r has to be 0."""
         return self.problem.fit_intercept and self.problem.regularizer.intercept == 0
 
-    def check(self, x: Float, smoothing: tuple[Float, float] | None = None) -> Checked:
+    def check(self, x: Float, smoothing: tuple[Float, float] | None = None, A: Float | None = None) -> Checked:
         """Return F at x with the best intercept, and the best dual value: one pass over X in float64.
 
-        smoothing: centre (n_samples, n_outputs) and width, for a loss that is not smooth.
+        smoothing: centre (n_samples, n_outputs) and width, for a loss that is not smooth. A (n_samples, n_outputs), overwritten: the dual
+        variables, in place of the derivatives at x.
         """
         problem, core = self.problem, self.problem.core("float64")
         S = problem.scores(x, "float64")
@@ -72,7 +73,8 @@ class Certificate:
         none = np.zeros(problem.n_outputs)
         differentiable = smoothing is not None or _core.registry()["losses"][problem.data.loss]["smooth"]
         shift = self._best_intercept(S) if self.constrained and differentiable else none
-        _, A, _ = _core.row_losses(core, S, shift, num_threads=problem.num_threads)
+        if A is None:
+            _, A, _ = _core.row_losses(core, S, shift, num_threads=problem.num_threads)
         if smoothing is not None:
             core.smooth(None, 0.0)
         value = self._mean_loss(S, shift)

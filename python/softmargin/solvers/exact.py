@@ -25,15 +25,16 @@ from softmargin.objective import Data, read_data
 from softmargin.penalties import Penalty, as_spec, get
 from softmargin.training.standardize import standardization
 
-from .engine import Engine, Limits, affordable_hessian
+from . import coordinate_ascent, row_space
+from .engine import Engine, Limits
 from .metric import MOST_DENSE
+from .metrics import affordable_hessian
 from .problem import Float, LinearProblem, Regularizer, csr_of
 from .results import SolveInfo, SolveResult, warn_if_not_converged
-from .row_space import applies
 
 DEFAULT_PENALTY = get("l2")(alpha=1e-4)
 
-METHODS = ("auto", "gram", "diagonal", "newton", "rows")
+METHODS = ("auto", "gram", "diagonal", "newton", "rows", "dual")
 
 # Most rows for each feature of a descent on the rows. Seconds on generated text to 1e-6, squared hinge, in proportion to those of
 # the diagonal metric: n = d/2 0.9 to 1.0, 2 d 1.8 to 2.5, 10 d 2.3 to 5.
@@ -45,8 +46,8 @@ CENTRE_ROWS = 2000
 # Below this many multiply-adds a pass takes less than a millisecond, and float64 costs nothing that counts.
 SMALL_PASS = 2e7
 
-# Newton's method from the start where the Hessian takes no more multiply-adds than this, 0.1 ms.
-NEWTON_WORK = 5e6
+# Most C |x|^2 of a dual coordinate ascent.
+STIFFEST = 100.0
 
 # Where a feature is further from 0 than this many deviations, float32 scores of centred features lose 3e-7 times as much.
 FAR_FROM_ZERO = 30.0
@@ -259,12 +260,14 @@ def sample_mean(data: Data) -> Float:
 
 def automatic(problem: LinearProblem) -> str:
     """Return the metric for the shape of a problem."""
-    if affordable_hessian(problem, NEWTON_WORK):
+    if affordable_hessian(problem):
         return "newton"
     if problem.n_features <= MOST_DENSE:
         return "gram"
+    if coordinate_ascent.applies(problem) and coordinate_ascent.stiffness(problem) <= STIFFEST:
+        return "dual"
     few = problem.n_samples <= ROWS_A_FEATURE * problem.n_features
-    return "rows" if few and applies(problem) else "diagonal"
+    return "rows" if few and row_space.applies(problem) else "diagonal"
 
 
 def arithmetic(problem: LinearProblem) -> str:

@@ -9,6 +9,7 @@ the intercept is free to take it up, and it takes the intercept out of the Hessi
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,7 +108,7 @@ class LinearProblem:
 
     def smooth(self, x: Float, dtype: str, scores: Array | None = None) -> tuple[float, Float]:
         """Return F without its l1 part, and the gradient (size,): one pass over X. scores (n_samples, n_outputs) is filled."""
-        self._count(1.0)
+        self.count(1.0)
         W, b = self.raw(x)
         value, G, db = self.core(dtype).loss_and_grad(
             W.astype(dtype), b.astype(dtype), scores=scores, num_threads=self.num_threads
@@ -124,19 +125,19 @@ class LinearProblem:
 
     def scores(self, x: Float, dtype: str) -> Array:
         """Return S (n_samples, n_outputs): half a pass over X."""
-        self._count(0.5)
+        self.count(0.5)
         W, b = self.raw(x)
         return _core.scores(W.astype(dtype), b.astype(dtype), self.data.matrix.core, self.num_threads)
 
     def combine(self, A: Array, dtype: str) -> tuple[Float, Float]:
         """Return the weighted means of a_i times sample i, (n_outputs, n_features), and of a_i: half a pass over X."""
-        self._count(0.5)
+        self.count(0.5)
         G, db = _core.combine(self.core(dtype), np.ascontiguousarray(A, dtype=dtype), num_threads=self.num_threads)
         return self._inner(G, db)
 
     def products(self, A: Array, dtype: str) -> Array:
         """Return the scores, of features that are not centred, of the V that `combine` makes of A: one pass over X."""
-        self._count(1.0)
+        self.count(1.0)
         squares = self.inverse_scale**2 if self.is_scaled else None
         A = np.ascontiguousarray(A, dtype=dtype)
         return _core.row_products(self.core(dtype), A, squares, num_threads=self.num_threads)
@@ -161,6 +162,12 @@ class LinearProblem:
         """Numbers that a pass reads."""
         return len(self.data.matrix.core.arrays[0]) if self.is_sparse() else self.n_samples * self.n_features
 
+    @cached_property
+    def n_pairs(self) -> float:
+        """Pairs of entries in the same row of a sparse X, an entry with itself included."""
+        counts = np.diff(self.data.matrix.core.arrays[2]).astype(np.float64)
+        return float(counts @ (counts + 1)) / 2
+
     def is_sparse(self) -> bool:
         """Return whether X is CSR."""
         return self.data.matrix.layout == "csr"
@@ -181,7 +188,8 @@ class LinearProblem:
             inner *= self.inverse_scale
         return inner, mean
 
-    def _count(self, passes: float) -> None:
+    def count(self, passes: float) -> None:
+        """Count passes over X that are about to begin; raise Stopped when time is over."""
         if self.deadline is not None and time.perf_counter() > self.deadline:
             raise Stopped
         self.n_passes += passes

@@ -1,0 +1,169 @@
+"""Dual coordinate ascent: for sparse rows, losses of each output alone and an l2 penalty; text above all, hinges too.
+
+Every row has a dual variable a_i for each output, and the weights are kept as V = -sum_i w_i a_i x_i / (l2 sum w). A visit to a row makes
+its a_i the best one for all others, which reads and changes the weights of the row's entries only; an epoch visits the rows in an order
+that is a function of (seed, epoch). A loss is asked for no more than its derivatives, or its pieces where it is not smooth.
+
+The constraint mean a = 0 of an intercept without a penalty is met by the method of multipliers: within an epoch the intercept is
+penalised by pull/2 (b - anchor)^2, and b is the next anchor. pull is about the curvature of F in b, so that the mean of a falls by
+half or more in an epoch, and the rows hardly notice the coupling (LIBLINEAR's penalised intercept is pull = l2, far stiffer).
+
+Measured, epochs to a gap of 1e-4 and 1e-6, C = 1: AG News (7600 x 181 000) one-versus-rest squared hinge 5 and 7, logistic 5 and 8, hinge
+16 and 30; generated text (25 000 x 150 000) squared hinge 6 and 8, logistic 3 and 5. C = 10 takes two to three times as many. An
+epoch takes as long as a pass of two threads where there are two outputs or more.
+
+Source: Hsieh, Chang, Lin, Keerthi and Sundararajan, A Dual Coordinate Descent Method for Large-scale Linear SVM, ICML 2008, whose
+shrinking is replaced by rests of 1, 2, 4 and 8 epochs for rows whose last visits changed nothing; Yu, Huang and Lin, Dual Coordinate Descent
+Methods for Logistic Regression and Maximum Entropy Models, Machine Learning 85 (2011); Bertsekas, Constrained Optimization and
+Lagrange Multiplier Methods (1982).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from softmargin import _core
+
+from .problem import Float, LinearProblem
+
+# The first epochs say little of those that follow.
+WARM_UP = 5
+
+# pull in proportion to the curvature of F in the intercept, as it is estimated: 0.1 takes one epoch more on the generated text, 1 two.
+PULL = 0.4
+
+# An estimate that has not fallen by HALVED in so many epochs, of a loss that is smooth or not, ends the ascent.
+HALVED = 0.5
+STALLED_SMOOTH, STALLED = 6, 60
+
+
+def applies(problem: LinearProblem) -> bool:
+    """Return whether the outputs are independent, the dual is strongly concave in V, and V has no centre of its own."""
+    l1, l2, intercept = problem.regularizer
+    free = problem.fit_intercept and intercept == 0
+    separate = problem.data.kind != "classes"
+    return separate and problem.is_sparse() and l1 == 0 and l2 > 0 and (free or not problem.centre.any())
+
+
+def stiffness(problem: LinearProblem) -> float:
+    """Return the mean of |x_i|^2 / (l2 n), C |x_i|^2 with scikit-learn's C: how many times a visit outweighs the penalty."""
+    return float(_squares(problem).mean()) / (problem.regularizer.l2 * problem.n_samples)
+
+
+class CoordinateAscent:
+    """Ascent from the dual variables that the losses have at x: from 0 where x is 0.
+
+    Attributes
+    ----------
+    A : ndarray (n_outputs, n_samples)
+        The dual variables.
+    W, b : ndarray (n_outputs, n_features) and (n_outputs,)
+        In the units of X.
+    F : float
+        A scale for the gap: F at x, or a lower value seen since.
+    gap : float
+        What F and the dual value are apart, relative to F, as the visits of the last epoch saw it.
+    """
+
+    def __init__(self, problem: LinearProblem, x: Float) -> None:
+        if not applies(problem):
+            raise ValueError(
+                "method: expected 'dual' with CSR, a loss of each output alone, an l2 penalty alone and an intercept without a "
+                "penalty, got another; use 'auto'"
+            )
+        self.problem = problem
+        n, k = problem.n_samples, problem.n_outputs
+        self.core = problem.core("float64")
+        self.scale = problem.inverse_scale**2 if problem.is_scaled else None
+        self.squares = _squares(problem)
+        self.rest, self.streak = np.zeros((k, n), dtype=np.uint8), np.zeros((k, n), dtype=np.uint8)
+        self.W, self.b = np.zeros((k, problem.n_features)), problem.raw(x)[1].copy()
+        self.A = np.zeros((k, n))
+        if np.any(x[: problem.n_weights]):
+            self._begin_at(x)
+        S = np.zeros((n, k))
+        value, _, _ = _core.row_losses(self.core, S, self.b, derivatives=False, num_threads=problem.num_threads)
+        self.F = value
+        bound = _core.curvature(problem.data.loss, k)
+        # How far a score goes with its dual variable.
+        self.yielding = float(self.squares.mean()) / (problem.regularizer.l2 * n) + (1.0 / bound if bound else 0.0)
+        self.pull = self._pull()
+        self.epoch, self.gap = 0, np.inf
+        self.past: list[float] = []
+
+    def _begin_at(self, x: Float) -> None:
+        problem = self.problem
+        S = problem.scores(x, "float64")
+        _, A, _ = _core.row_losses(self.core, S, np.zeros(problem.n_outputs), num_threads=problem.num_threads)
+        G, _ = _core.combine(self.core, A, num_threads=problem.num_threads)
+        self.A = np.ascontiguousarray(A.T)
+        self.W = G * (-1.0 / problem.regularizer.l2)
+        if self.scale is not None:
+            self.W *= self.scale
+
+    def _pull(self) -> float:
+        """The penalty of the intercept within an epoch; infinite without an intercept."""
+        problem = self.problem
+        _, l2, intercept = problem.regularizer
+        if not problem.fit_intercept:
+            return np.inf
+        if intercept > 0:
+            return intercept
+        # Moving b is made up for by the weights along the mean row, and each row yields by its own curvature.
+        mean = problem.centre * problem.inverse_scale
+        return PULL / (float(mean @ mean) / l2 + self.yielding)
+
+    def step(self) -> bool:
+        """Do an epoch. False if the gap no longer falls."""
+        problem = self.problem
+        problem.count(1.0)
+        gaps = _core.ascend(
+            self.core,
+            self.A,
+            self.W,
+            self.b,
+            self.rest,
+            self.streak,
+            self.squares,
+            l2=problem.regularizer.l2,
+            pull=self.pull,
+            feature_scale=self.scale,
+            epoch=self.epoch,
+            num_threads=problem.num_threads,
+        )
+        self.epoch += 1
+        unbalanced = 0.0
+        if problem.fit_intercept and problem.regularizer.intercept == 0:
+            r = self.mean()
+            self.b -= r / self.pull
+            # What moving r into one dual variable of each output costs.
+            unbalanced = 0.5 * float(r @ r) * self.yielding * problem.n_samples
+        self.gap = (float(gaps.sum()) + unbalanced) / max(abs(self.F), float(np.finfo(np.float64).tiny))
+        self.past.append(self.gap)
+        window = STALLED_SMOOTH if _core.registry()["losses"][problem.data.loss]["smooth"] else STALLED
+        past = self.past[WARM_UP:]
+        return len(past) <= window or min(past[-window:]) < HALVED * min(past[:-window])
+
+    def mean(self) -> Float:
+        """The weighted mean of the dual variables of each output."""
+        return np.average(self.A, axis=1, weights=self.problem.data.sample_weight)
+
+    def dual(self) -> Float:
+        """Return the dual variables as the certificate takes them, (n_samples, n_outputs); a copy."""
+        return np.array(self.A.T, order="C")
+
+    is_exact = True  # the arithmetic is float64
+
+    gradient_norm = float("nan")  # never worked out
+
+    def refine(self) -> None:
+        """Go on, and let no row rest: its visit may have become worth while."""
+        self.rest[:] = 0
+
+    def x(self) -> Float:
+        """Return the problem's x."""
+        return self.problem.from_raw(self.W, self.b)
+
+
+def _squares(problem: LinearProblem) -> Float:
+    return _core.row_squares(problem.data.matrix.core, problem.inverse_scale**2 if problem.is_scaled else None)

@@ -11,7 +11,8 @@ namespace {
 
 void require_csr(const Matrix& X) {
   bool sparse = false;
-  Layouts::for_each([&]<class Layout>(int layout) { sparse = sparse || (layout == X.view.layout && Layout::width == 1); });
+  Layouts::for_each(
+      [&]<class Layout>(int layout) { sparse = sparse || (layout == X.view.layout && Layout::width == 1); });
   if (!sparse) throw TypeError("X: expected CSR, got a dense matrix");
 }
 
@@ -23,11 +24,11 @@ T* writeable(const char* name, const py::object& object, std::initializer_list<i
   return array.mutable_data();
 }
 
-// gaps (n_outputs,); A, W, b, rest and streak are updated in place.
-Array<double> ascend_epoch(const ProblemObject& object, const py::object& A, const py::object& W, const py::object& b,
-                           const py::object& rest, const py::object& streak, const py::object& squares, double l2,
-                           double pull, const py::object& feature_scale, std::uint64_t seed, std::uint64_t epoch,
-                           int num_threads) {
+// (losses, gaps), (n_outputs,) each; A, W, b, rest and streak are updated in place.
+py::tuple ascend_epoch(const ProblemObject& object, const py::object& A, const py::object& W, const py::object& b,
+                       const py::object& rest, const py::object& streak, const py::object& squares, double l2,
+                       double pull, const py::object& feature_scale, std::uint64_t seed, std::uint64_t epoch,
+                       int num_threads) {
   require_csr(object.X());
   if (object.is_float()) throw TypeError("problem: expected float64, got float32");
   if (!(l2 > 0) || !(pull > 0)) throw ValueError("l2, pull: expected numbers above 0");
@@ -35,7 +36,8 @@ Array<double> ascend_epoch(const ProblemObject& object, const py::object& A, con
   const int64_t n = problem.X.n_samples, d = problem.X.n_features, k = problem.n_outputs;
   Array<double> scale;
   if (!feature_scale.is_none()) scale = checked<double>("feature_scale", feature_scale, {d});
-  Array<double> gaps(k);
+  Array<double> losses(k), gaps(k);
+  double* losses_data = losses.mutable_data();
   double* gaps_data = gaps.mutable_data();
   const Coordinates coordinates{&problem.X,
                                 object.loss(),
@@ -53,9 +55,9 @@ Array<double> ascend_epoch(const ProblemObject& object, const py::object& A, con
                                 writeable<std::uint8_t>("streak", streak, {k, n})};
   {
     const py::gil_scoped_release released;
-    ascend(coordinates, seed, epoch, gaps_data, num_threads, signal_poll());
+    ascend(coordinates, seed, epoch, losses_data, gaps_data, num_threads, signal_poll());
   }
-  return gaps;
+  return py::make_tuple(losses, gaps);
 }
 
 // ||x_i||^2 (n_samples,) of rows whose features are multiplied by the roots of feature_scale.

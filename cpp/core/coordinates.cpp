@@ -19,6 +19,10 @@ constexpr int64_t kRowsAtOnce = 64;
 constexpr int64_t kAhead = 2;
 constexpr int64_t kFetched = 64;
 
+// Outputs whose weights lie side by side and whose rows are visited together: an entry of two outputs takes as long as
+// one, the weights of a rare feature being one line of the cache.
+constexpr int kLanes = 2;
+
 // A row rests for 1, 2, 4, ... visits after its step was 0 for the second time, the third, ..., up to these.
 constexpr int kLongestRest = 8;
 
@@ -30,7 +34,11 @@ struct Row {
 };
 
 struct Visit {
-  double a, gap;
+  double a, loss, gap;
+};
+
+struct Totals {
+  double loss = 0, gap = 0;
 };
 
 // z + q weight loss'(z) = s + q a by Newton's method from s; the left side rises at least as fast as z, which brackets
@@ -45,7 +53,8 @@ double derivative_at_root(const Row& r, double margin, double delta) {
     if (excess == 0) break;
     (excess > 0 ? high : low) = z;
     double next = z - excess / (1 + r.q * r.weight * curve.second);
-    if (!(next > low && next < high)) next = 0.5 * (maximum(low, z - magnitude(excess)) + minimum(high, z + magnitude(excess)));
+    if (!(next > low && next < high))
+      next = 0.5 * (maximum(low, z - magnitude(excess)) + minimum(high, z + magnitude(excess)));
     const bool settled = magnitude(next - z) <= 1e-15 * magnitude(z);
     z = next;
     curve = Loss::at(z, r.t, margin, delta);
@@ -58,14 +67,14 @@ template <class Loss>
 Visit visit(const Row& r, double margin, double delta) {
   const double scaled = r.weight > 0 ? r.a / r.weight : 0.0;
   const double conjugate = r.weight * Loss::conjugate_at(scaled, r.t, margin, delta);
-  const double gap = r.weight * Loss::at(r.s, r.t, margin, delta).value + conjugate - r.a * r.s;
+  const double loss = r.weight * Loss::at(r.s, r.t, margin, delta).value, gap = loss + conjugate - r.a * r.s;
   if constexpr (Loss::traits.smooth) {
-    return {derivative_at_root<Loss>(r, margin, delta), gap};
+    return {derivative_at_root<Loss>(r, margin, delta), loss, gap};
   } else {
     const auto [anchor, low, high] = Loss::ramp(r.t, margin, delta);
     const double excess = r.s - anchor;
     const double move = r.q > 0 ? excess / r.q : excess > 0 ? HUGE_VAL : excess < 0 ? -HUGE_VAL : 0.0;
-    return {maximum(minimum(r.a + move, r.weight * high), r.weight * low), gap};
+    return {maximum(minimum(r.a + move, r.weight * high), r.weight * low), loss, gap};
   }
 }
 
@@ -99,81 +108,117 @@ void fetch(const Entries& row) {
   lines(row.indices, row.count);
 }
 
-// W x_i, in four sums, so that none waits for the one before.
-template <class Entries>
-double product(const Entries& row, const double* W) {
-  double sum[4] = {};
+// s [lanes] += W x_i, W [n_features][lanes], in four sums each, so that none waits for the one before.
+template <int lanes, class Entries>
+void add_scores(const Entries& row, const double* W, double* s) {
+  double sum[4][lanes] = {};
+  const auto add = [&](int64_t e, double* own) {
+    const double x = static_cast<double>(row.values[e]);
+    const double* w = W + static_cast<int64_t>(row.indices[e]) * lanes;
+    for (int l = 0; l < lanes; ++l) own[l] += w[l] * x;
+  };
   int64_t e = 0;
   for (; e + 4 <= row.count; e += 4) {
-    for (int64_t lane = 0; lane < 4; ++lane)
-      sum[lane] += W[row.indices[e + lane]] * static_cast<double>(row.values[e + lane]);
+    for (int i = 0; i < 4; ++i) add(e + i, sum[i]);
   }
-  for (; e < row.count; ++e) sum[0] += W[row.indices[e]] * static_cast<double>(row.values[e]);
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  for (; e < row.count; ++e) add(e, sum[0]);
+  for (int l = 0; l < lanes; ++l) s[l] += (sum[0][l] + sum[1][l]) + (sum[2][l] + sum[3][l]);
 }
 
-// A visit to row i of output c; returns its share of the gap.
-template <class Layout>
-double visit_row(const Coordinates& p, Step step, int64_t i, int64_t c) {
-  const int64_t n = p.X->n_samples, at = c * n + i;
-  if (p.rest[at] > 0) {
-    --p.rest[at];
-    return 0;
+// W [n_features][lanes] -= along [lanes] times the row.
+template <int lanes, class Entries>
+void subtract(const Entries& row, const double* along, const double* feature_scale, double* W) {
+  for (int64_t e = 0; e < row.count; ++e) {
+    const auto j = static_cast<int64_t>(row.indices[e]);
+    const double x = static_cast<double>(row.values[e]) * (feature_scale ? feature_scale[j] : 1.0);
+    for (int l = 0; l < lanes; ++l) W[j * lanes + l] -= along[l] * x;
   }
-  const double w = p.data->sample_weight ? p.data->sample_weight[i] : 1.0;
-  if (w == 0) return 0;
-  const auto row = Layout::row(*p.X, i);
-  double* W = p.W + c * p.X->n_features;
-  const double s = p.b[c] + product(row, W);
-  const double t = target_of(*p.data, p.n_outputs, i, c), share = w / p.total_weight;
+}
+
+// The new dual variable of row i and output c at score s: what it moves by. Adds the row's share.
+double move(const Coordinates& p, Step step, int64_t i, int64_t c, double share, double s, Totals* totals) {
+  const int64_t at = c * p.X->n_samples + i;
+  const double t = target_of(*p.data, p.n_outputs, i, c);
   const double positive = p.data->positive_weight && t == 1 ? p.data->positive_weight[c] : 1.0;
   const Row r{s, share * (p.squares[i] / p.l2 + 1 / p.pull), p.A[at], t, positive};
   const Visit visited = step(r, p.data->parameters.margin, p.data->parameters.delta);
-  const double move = visited.a - r.a;
-  if (move == 0) {
-    if (p.streak[at] > 0) p.rest[at] = p.streak[at];
-    p.streak[at] = static_cast<std::uint8_t>(minimum(maximum(2 * p.streak[at], 1), kLongestRest));
-    return share * visited.gap;
-  }
-  p.streak[at] = 0;
+  totals->loss += share * visited.loss;
+  totals->gap += share * visited.gap;
   p.A[at] = visited.a;
-  const double along = share * move / p.l2;
-  if (p.feature_scale) {
-    for (int64_t e = 0; e < row.count; ++e)
-      W[row.indices[e]] -= along * p.feature_scale[row.indices[e]] * static_cast<double>(row.values[e]);
+  std::uint8_t& streak = p.streak[at];
+  if (visited.a != r.a) {
+    streak = 0;
   } else {
-    for (int64_t e = 0; e < row.count; ++e) W[row.indices[e]] -= along * static_cast<double>(row.values[e]);
+    p.rest[at] = streak;
+    streak = static_cast<std::uint8_t>(minimum(maximum(2 * streak, 1), kLongestRest));
   }
-  p.b[c] -= share * move / p.pull;
-  return share * visited.gap;
+  return visited.a - r.a;
+}
+
+// A visit to row i of the outputs first .. first + lanes - 1, but for those in which it rests.
+template <class Layout, int lanes>
+void visit_row(const Coordinates& p, Step step, int64_t i, int64_t first, Totals* totals) {
+  const double w = p.data->sample_weight ? p.data->sample_weight[i] : 1.0;
+  if (w == 0) return;
+  bool rests[lanes], all = true;
+  for (int l = 0; l < lanes; ++l) {
+    std::uint8_t& rest = p.rest[(first + l) * p.X->n_samples + i];
+    rests[l] = rest > 0;
+    all = all && rests[l];
+    if (rest > 0) --rest;
+  }
+  if (all) return;
+  const auto row = Layout::row(*p.X, i);
+  double* W = p.W + first * p.X->n_features;
+  double s[lanes], along[lanes];
+  for (int l = 0; l < lanes; ++l) s[l] = p.b[first + l];
+  add_scores<lanes>(row, W, s);
+  const double share = w / p.total_weight;
+  bool moved = false;
+  for (int l = 0; l < lanes; ++l) {
+    const double by = rests[l] ? 0.0 : share * move(p, step, i, first + l, share, s[l], totals + l);
+    along[l] = by / p.l2;
+    p.b[first + l] -= by / p.pull;
+    moved = moved || by != 0;
+  }
+  if (moved) subtract<lanes>(row, along, p.feature_scale, W);
 }
 
 }  // namespace
 
-void ascend(const Coordinates& p, std::uint64_t seed, std::uint64_t epoch, double* gaps, int num_threads,
-            const Poll& poll) {
+void ascend(const Coordinates& p, std::uint64_t seed, std::uint64_t epoch, double* losses, double* gaps,
+            int num_threads, const Poll& poll) {
   const Step step = step_of(p.loss);
   const int64_t n = p.X->n_samples;
   Buffer<int64_t> order(n);
   permutation(n, seed, epoch, order.data(), poll);
-  std::vector<Share> left(static_cast<std::size_t>(p.n_outputs), Share{0, n});
-  for (int64_t c = 0; c < p.n_outputs; ++c) gaps[c] = 0;
+  const int64_t groups = (p.n_outputs + kLanes - 1) / kLanes;
+  std::vector<Share> left(static_cast<std::size_t>(groups), Share{0, n});
+  for (int64_t c = 0; c < p.n_outputs; ++c) losses[c] = gaps[c] = 0;
   Layouts::for_each([&]<class Layout>(int layout) {
     if constexpr (Layout::width == 1) {
       if (layout != p.X->layout) return;
       const double entries = static_cast<double>(Layout::entry(*p.X, n) - Layout::entry(*p.X, 0));
       // An entry is read twice, at random: some ten multiply-adds of dense rows.
-      const auto most = static_cast<int>(minimum<int64_t>(p.n_outputs, 1024));
-      const int threads = minimum(threads_for(num_threads, 10 * entries * static_cast<double>(p.n_outputs)), most);
-      in_regions(threads, left, poll, [&](Team&, std::size_t c) {
-        const int64_t stop = minimum(left[c].begin + kRowsAtOnce, n);
-        double gap = 0;
-        for (int64_t position = left[c].begin; position < stop; ++position) {
+      const int wanted = threads_for(num_threads, 10 * entries * static_cast<double>(p.n_outputs));
+      const int threads = static_cast<int>(minimum<int64_t>(wanted, groups));
+      in_regions(threads, left, poll, [&](Team&, std::size_t group) {
+        const int64_t first = static_cast<int64_t>(group) * kLanes;
+        const int64_t stop = minimum(left[group].begin + kRowsAtOnce, n);
+        Totals totals[kLanes];
+        for (int64_t position = left[group].begin; position < stop; ++position) {
           if (position + kAhead < n) fetch(Layout::row(*p.X, order[position + kAhead]));
-          gap += visit_row<Layout>(p, step, order[position], static_cast<int64_t>(c));
+          if (first + kLanes <= p.n_outputs) {
+            visit_row<Layout, kLanes>(p, step, order[position], first, totals);
+          } else {
+            visit_row<Layout, 1>(p, step, order[position], first, totals);
+          }
         }
-        gaps[c] += gap;
-        left[c].begin = stop;
+        for (int64_t l = 0; l < minimum<int64_t>(kLanes, p.n_outputs - first); ++l) {
+          losses[first + l] += totals[l].loss;
+          gaps[first + l] += totals[l].gap;
+        }
+        left[group].begin = stop;
       });
     }
   });

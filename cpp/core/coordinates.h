@@ -6,9 +6,9 @@
 //     V = -sum_i w_i a_i x_i / (l2 sum w),    b = anchor - sum_i w_i a_i / (pull sum w),
 // whose step in a_i, with the score s_i = V x_i + b and q_i = w_i (||x_i||^2 / l2 + 1 / pull) / sum w, is the maximum
 // over a of a s_i - loss*(a) - q_i / 2 (a - a_i)^2: the derivative of the loss at the z with z + q_i loss'(z) = s_i +
-// q_i a_i. All that it asks a loss for is its value and two derivatives, or its ramp. Source: Hsieh, Chang, Lin, Keerthi
-// and Sundararajan, A Dual Coordinate Descent Method for Large-scale Linear SVM, ICML 2008; Yu, Huang and Lin, Dual
-// coordinate descent methods for logistic regression and maximum entropy models, Machine Learning 85 (2011).
+// q_i a_i. All that it asks a loss for is its value and two derivatives, or its ramp. Source: Hsieh, Chang, Lin,
+// Keerthi and Sundararajan, A Dual Coordinate Descent Method for Large-scale Linear SVM, ICML 2008; Yu, Huang and Lin,
+// Dual coordinate descent methods for logistic regression and maximum entropy models, Machine Learning 85 (2011).
 #pragma once
 
 #include "kernels/loss_tile.h"
@@ -24,21 +24,21 @@ struct Coordinates {
   int64_t n_outputs;
   double total_weight;
   double l2;
-  double pull;                 // infinity: no intercept
+  double pull;                  // infinity: no intercept
   const double* feature_scale;  // (n_features,): squares of what the features are multiplied by, or null for ones
   const double* squares;        // (n_samples,): ||x_i||^2 of the scaled rows
   double* A;                    // (n_outputs, n_samples)
-  double* W;                    // (n_outputs, n_features), of X as it is
+  double* W;                    // of X as it is: [n_features][2] of each two outputs, [n_features] of a last odd one
   double* b;                    // (n_outputs,)
   std::uint8_t* rest;           // (n_outputs, n_samples): visits that a row whose step was 0 still leaves out ...
   std::uint8_t* streak;         // ... and how many steps in a row have been 0
 };
 
-// One epoch: each row that does not rest, in the order of (seed, epoch), the same one for all outputs. gaps (n_outputs,)
-// = sum_i w_i (loss(s_i) + loss*(a_i) - a_i s_i) / sum w at the scores that the visits met, which is what F and D are
-// apart once those have settled. Outputs are split among the threads. Throws ValueError for a loss of all outputs at
-// once.
-void ascend(const Coordinates& problem, std::uint64_t seed, std::uint64_t epoch, double* gaps, int num_threads,
-            const Poll& poll);
+// One epoch: each row that does not rest, in the order of (seed, epoch), the same one for all outputs. At the scores
+// that the visits met, losses (n_outputs,) = sum_i w_i loss(s_i) / sum w and gaps (n_outputs,) = sum_i w_i (loss(s_i) +
+// loss*(a_i) - a_i s_i) / sum w, which is what F and D are apart once those have settled. Pairs of outputs are split
+// among the threads. Throws ValueError for a loss of all outputs at once.
+void ascend(const Coordinates& problem, std::uint64_t seed, std::uint64_t epoch, double* losses, double* gaps,
+            int num_threads, const Poll& poll);
 
 }  // namespace softmargin

@@ -54,7 +54,8 @@ std::vector<Share> columns(const MatrixView& X, const double* weight, int thread
   for (int64_t i = 0; i < X.n_samples; ++i) {
     if (weight[i] == 0) continue;
     const auto row = Layout::row(X, i);
-    for (int64_t p = 0; p < row.count; ++p) work[static_cast<int64_t>(row.indices[p])] += static_cast<double>(row.count - p);
+    for (int64_t p = 0; p < row.count; ++p)
+      work[static_cast<int64_t>(row.indices[p])] += static_cast<double>(row.count - p);
     total += 0.5 * static_cast<double>(row.count) * static_cast<double>(row.count + 1);
   }
   std::vector<Share> shares;

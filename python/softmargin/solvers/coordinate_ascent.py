@@ -24,10 +24,14 @@ import numpy as np
 
 from softmargin import _core
 
+from .dual import Certificate, Checked, weights_of
 from .problem import Float, LinearProblem
 
 # The first epochs say little of those that follow.
 WARM_UP = 5
+
+# Epochs whose losses are taken for F: later ones pass over rows that rest.
+SCALING = 3
 
 # pull in proportion to the curvature of F in the intercept, as it is estimated: 0.1 takes one epoch more on the generated text, 1 two.
 PULL = 0.4
@@ -47,7 +51,7 @@ def applies(problem: LinearProblem) -> bool:
 
 def stiffness(problem: LinearProblem) -> float:
     """Return the mean of |x_i|^2 / (l2 n), C |x_i|^2 with scikit-learn's C: how many times a visit outweighs the penalty."""
-    return float(_squares(problem).mean()) / (problem.regularizer.l2 * problem.n_samples)
+    return float(row_squares(problem).mean()) / (problem.regularizer.l2 * problem.n_samples)
 
 
 class CoordinateAscent:
@@ -57,13 +61,16 @@ class CoordinateAscent:
     ----------
     A : ndarray (n_outputs, n_samples)
         The dual variables.
-    W, b : ndarray (n_outputs, n_features) and (n_outputs,)
-        In the units of X.
+    b : ndarray (n_outputs,)
+        The intercepts of features that are not centred.
     F : float
-        A scale for the gap: F at x, or a lower value seen since.
+        A scale for the gap: the losses that the first epochs met.
     gap : float
-        What F and the dual value are apart, relative to F, as the visits of the last epoch saw it.
+        An estimate of what F and the dual value are apart, relative to F.
     """
+
+    is_exact = True  # the arithmetic is float64
+    gradient_norm = float("nan")  # never worked out
 
     def __init__(self, problem: LinearProblem, x: Float) -> None:
         if not applies(problem):
@@ -75,31 +82,37 @@ class CoordinateAscent:
         n, k = problem.n_samples, problem.n_outputs
         self.core = problem.core("float64")
         self.scale = problem.inverse_scale**2 if problem.is_scaled else None
-        self.squares = _squares(problem)
+        self.squares = row_squares(problem)
         self.rest, self.streak = np.zeros((k, n), dtype=np.uint8), np.zeros((k, n), dtype=np.uint8)
-        self.W, self.b = np.zeros((k, problem.n_features)), problem.raw(x)[1].copy()
-        self.A = np.zeros((k, n))
+        self.A, self._W = np.zeros((k, n)), np.zeros((k, problem.n_features))
+        self.b = problem.raw(x)[1].copy()
         if np.any(x[: problem.n_weights]):
             self._begin_at(x)
-        S = np.zeros((n, k))
-        value, _, _ = _core.row_losses(self.core, S, self.b, derivatives=False, num_threads=problem.num_threads)
-        self.F = value
+        if problem.fit_intercept and not self._free:
+            self.b = self.mean() / -problem.regularizer.intercept
+        self.F, _, _ = _core.row_losses(
+            self.core, np.zeros((n, k)), self.b, derivatives=False, num_threads=problem.num_threads
+        )
         bound = _core.curvature(problem.data.loss, k)
         # How far a score goes with its dual variable.
         self.yielding = float(self.squares.mean()) / (problem.regularizer.l2 * n) + (1.0 / bound if bound else 0.0)
         self.pull = self._pull()
         self.epoch, self.gap = 0, np.inf
-        self.past: list[float] = []
+        self._past: list[float] = []
+
+    @property
+    def _free(self) -> bool:
+        return self.problem.fit_intercept and self.problem.regularizer.intercept == 0
 
     def _begin_at(self, x: Float) -> None:
         problem = self.problem
         S = problem.scores(x, "float64")
         _, A, _ = _core.row_losses(self.core, S, np.zeros(problem.n_outputs), num_threads=problem.num_threads)
         G, _ = _core.combine(self.core, A, num_threads=problem.num_threads)
+        G *= -1.0 / problem.regularizer.l2 * (1.0 if self.scale is None else self.scale)
         self.A = np.ascontiguousarray(A.T)
-        self.W = G * (-1.0 / problem.regularizer.l2)
-        if self.scale is not None:
-            self.W *= self.scale
+        # As the core keeps them: the weights of two outputs side by side.
+        self._W = np.concatenate([G[c : c + 2].T.ravel() for c in range(0, len(G), 2)]).reshape(G.shape)
 
     def _pull(self) -> float:
         """The penalty of the intercept within an epoch; infinite without an intercept."""
@@ -117,10 +130,10 @@ class CoordinateAscent:
         """Do an epoch. False if the gap no longer falls."""
         problem = self.problem
         problem.count(1.0)
-        gaps = _core.ascend(
+        losses, gaps = _core.ascend(
             self.core,
             self.A,
-            self.W,
+            self._W,
             self.b,
             self.rest,
             self.streak,
@@ -132,38 +145,46 @@ class CoordinateAscent:
             num_threads=problem.num_threads,
         )
         self.epoch += 1
-        unbalanced = 0.0
-        if problem.fit_intercept and problem.regularizer.intercept == 0:
-            r = self.mean()
-            self.b -= r / self.pull
-            # What moving r into one dual variable of each output costs.
-            unbalanced = 0.5 * float(r @ r) * self.yielding * problem.n_samples
-        self.gap = (float(gaps.sum()) + unbalanced) / max(abs(self.F), float(np.finfo(np.float64).tiny))
-        self.past.append(self.gap)
+        if self.epoch <= SCALING:
+            self.F = min(self.F, float(losses.sum())) or self.F
+        self._estimate(float(gaps.sum()), self._move_anchor())
         window = STALLED_SMOOTH if _core.registry()["losses"][problem.data.loss]["smooth"] else STALLED
-        past = self.past[WARM_UP:]
+        past = self._past[WARM_UP:]
         return len(past) <= window or min(past[-window:]) < HALVED * min(past[:-window])
+
+    def _move_anchor(self) -> float:
+        """Make b the anchor; returns what it costs to move the mean into one dual variable of each output."""
+        if not self._free:
+            return 0.0
+        r = self.mean()
+        self.b -= r / self.pull
+        return 0.5 * float(r @ r) * self.yielding * self.problem.n_samples
+
+    def _estimate(self, met: float, unbalanced: float) -> None:
+        """Estimate the gap after an epoch whose visits met the gap `met`, on average in its middle: it falls by as much again."""
+        self._past.append(met)
+        rate = min(np.sqrt(met / self._past[-3]), 1.0) if len(self._past) >= 3 and self._past[-3] > 0 else 1.0
+        self.gap = (rate * met + unbalanced) / max(abs(self.F), float(np.finfo(np.float64).tiny))
 
     def mean(self) -> Float:
         """The weighted mean of the dual variables of each output."""
         return np.average(self.A, axis=1, weights=self.problem.data.sample_weight)
 
-    def dual(self) -> Float:
-        """Return the dual variables as the certificate takes them, (n_samples, n_outputs); a copy."""
-        return np.array(self.A.T, order="C")
-
-    is_exact = True  # the arithmetic is float64
-
-    gradient_norm = float("nan")  # never worked out
-
     def refine(self) -> None:
         """Go on, and let no row rest: its visit may have become worth while."""
         self.rest[:] = 0
 
+    def check(self, certificate: Certificate) -> Checked:
+        """Return the certificate of the dual variables and of their weights."""
+        return certificate.check_dual(np.array(self.A.T, order="C"), self.b)
+
     def x(self) -> Float:
-        """Return the problem's x."""
-        return self.problem.from_raw(self.W, self.b)
+        """Return the problem's x: half a pass."""
+        problem = self.problem
+        G, _ = problem.combine(self.A.T, "float64")
+        return weights_of(problem, G, self.b)
 
 
-def _squares(problem: LinearProblem) -> Float:
+def row_squares(problem: LinearProblem) -> Float:
+    """Return the squared lengths of the scaled rows (n_samples,)."""
     return _core.row_squares(problem.data.matrix.core, problem.inverse_scale**2 if problem.is_scaled else None)

@@ -78,7 +78,7 @@ class Engine:
         self.smooth = bool(_core.registry()["losses"][problem.data.loss]["smooth"])
         self.last_check = self.first_norm = 0.0
         self.gradient_norm = np.inf
-        self.dual_point: Float | None = None  # where a run on dual variables was stopped
+        self.on_rows: RowSpace | CoordinateAscent | None = None  # at work, or stopped
 
     def run(self) -> Checked:
         """Return the best point found, certified."""
@@ -90,12 +90,12 @@ class Engine:
             self._run()
         except Stopped:
             self.problem.deadline = None
-            if self.rounds is None and not self.smooth and self.dual_point is None:
+            if self.rounds is None and not self.smooth and self.on_rows is None:
                 self.rounds = Rounds(self.problem, 1.0)
         if self.best is None or (not self.done() and self.last_checked is not self.x):
             self.problem.deadline = None
             with suppress(Stopped):  # there is nothing left to stop
-                self._check(self.x, self.dual_point)
+                self._check(self.x)
         assert self.best is not None
         return self.best
 
@@ -231,9 +231,14 @@ class Engine:
             descent.use("float64")
         return False
 
-    def _check(self, x: Float, A: Float | None = None) -> None:
+    def _check(self, x: Float) -> None:
+        """Look at the certificate of x, or of what the method on the rows has found."""
+        if self.on_rows is not None:
+            checked = self.on_rows.check(self.certificate)
+            self.x = x = checked.x
+        else:
+            checked = self.certificate.check(x, None if self.rounds is None else self.rounds.smoothing)
         self.last_checked = x
-        checked = self.certificate.check(x, None if self.rounds is None else self.rounds.smoothing, A)
         if self.best is None or checked.F <= self.best.F:
             self.best = checked
         self.last_check = self.problem.n_passes
@@ -270,29 +275,24 @@ class Engine:
 
     def _on_rows(self, solver: RowSpace | CoordinateAscent) -> bool:
         """Work on the coefficients of the rows; False if the method ends before the tolerance is reached."""
-        strictness, moved = 1.0, True
+        strictness, moved, self.on_rows = 1.0, True, solver
         first = solver.gradient_norm or 1.0
-        try:
-            while True:
-                while solver.gap > strictness * self._tolerance(solver.F) and self.n_iter < self.limits.max_iter and moved:
-                    moved = solver.step()
-                    self.n_iter += 1
-                    self.gradient_norm = solver.gradient_norm / first
-                    self._record(solver.F, None, solver.x)
-                self.x = solver.x()
-                self._check(self.x, solver.dual())
-                if self.done() or self.n_iter >= self.limits.max_iter:
-                    return True
-                if not moved and solver.is_exact:
-                    return False
-                if solver.is_exact:
-                    strictness *= STRICTER
-                moved = True
-                solver.refine()
-        except Stopped:
-            self.problem.deadline = None
-            self.x, self.dual_point = solver.x(), solver.dual()
-            raise
+        while True:
+            while solver.gap > strictness * self._tolerance(solver.F) and self.n_iter < self.limits.max_iter and moved:
+                moved = solver.step()
+                self.n_iter += 1
+                self.gradient_norm = solver.gradient_norm / first
+                self._record(solver.F, None, solver.x)
+            self._check(self.x)
+            if self.done() or self.n_iter >= self.limits.max_iter:
+                return True
+            if not moved and solver.is_exact:
+                self.on_rows = None
+                return False
+            if solver.is_exact:
+                strictness *= STRICTER
+            moved = True
+            solver.refine()
 
     def _finish(self, descent: Descent, metric: Metric) -> None:
         """Go on towards rounding where the unknowns are few, for as many passes again as it took so far."""

@@ -26,6 +26,7 @@ from softmargin.penalties import Penalty, as_spec, get
 from softmargin.training.standardize import standardization
 
 from . import coordinate_ascent, row_space
+from .blas import one_thread
 from .engine import Engine, Limits
 from .metric import MOST_DENSE
 from .metrics import affordable_hessian
@@ -191,24 +192,25 @@ def solve(
     warned = as_bool("warn", warn)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback: expected a callable, got {describe(callback)}")
-    problem = prepare(
-        data,
-        penalty,
-        fit_intercept=as_bool("fit_intercept", fit_intercept),
-        standardize=as_bool("standardize", standardize),
-        intercept_penalty=as_number("intercept_penalty", intercept_penalty),
-        num_threads=as_threads(num_threads),
-        deadline=None if seconds is None else start + seconds,
-    )
-    limits = Limits(as_number("tol", tol), as_integer("max_iter", max_iter, 0))
-    chosen = choose("method", method, METHODS)
-    if chosen == "auto":
-        chosen = automatic(problem)
-    x = problem.from_raw(
-        np.zeros((k, matrix.n_features)) if W is None else W.astype(np.float64), np.zeros(k) if b is None else b
-    )
-    engine = Engine(problem, x, chosen, limits, arithmetic(problem), callback=callback)
-    result = finish(engine, start)
+    with one_thread():
+        problem = prepare(
+            data,
+            penalty,
+            fit_intercept=as_bool("fit_intercept", fit_intercept),
+            standardize=as_bool("standardize", standardize),
+            intercept_penalty=as_number("intercept_penalty", intercept_penalty),
+            num_threads=as_threads(num_threads),
+            deadline=None if seconds is None else start + seconds,
+        )
+        limits = Limits(as_number("tol", tol), as_integer("max_iter", max_iter, 0))
+        chosen = choose("method", method, METHODS)
+        if chosen == "auto":
+            chosen = automatic(problem)
+        x = problem.from_raw(
+            np.zeros((k, matrix.n_features)) if W is None else W.astype(np.float64), np.zeros(k) if b is None else b
+        )
+        engine = Engine(problem, x, chosen, limits, arithmetic(problem), callback=callback)
+        result = finish(engine, start)
     if warned:
         hint = "a larger max_iter or max_seconds goes on" if np.isfinite(limits.tol) else ""
         warn_if_not_converged(result, limits.tol, hint)

@@ -98,20 +98,21 @@ class LinearProblem:
 
     def from_raw(self, W: Float, b: Float) -> Float:
         """Return x; what W makes of a constant feature goes into c."""
-        return self.join(W * self.scale, b + W @ self.centre)
+        return self.join(W * self.scale if self.is_scaled else W, b + W @ self.centre)
 
     def penalty(self, x: Float) -> float:
         """Return what F has beside the losses."""
         V, c = self.split(x)
         l1, l2, intercept = self.regularizer
-        return l1 * float(np.abs(V).sum()) + 0.5 * l2 * float(np.vdot(V, V)) + 0.5 * intercept * float(c @ c)
+        absolute = l1 * float(np.abs(V).sum()) if l1 > 0 else 0.0
+        return absolute + 0.5 * l2 * float(np.vdot(V, V)) + 0.5 * intercept * float(c @ c)
 
     def smooth(self, x: Float, dtype: str, scores: Array | None = None) -> tuple[float, Float]:
         """Return F without its l1 part, and the gradient (size,): one pass over X. scores (n_samples, n_outputs) is filled."""
         self.count(1.0)
         W, b = self.raw(x)
         value, G, db = self.core(dtype).loss_and_grad(
-            W.astype(dtype), b.astype(dtype), scores=scores, num_threads=self.num_threads
+            W.astype(dtype, copy=False), b.astype(dtype), scores=scores, num_threads=self.num_threads
         )
         _, l2, intercept = self.regularizer
         gradient = self.join(*self._inner(G, db))
@@ -127,7 +128,7 @@ class LinearProblem:
         """Return S (n_samples, n_outputs): half a pass over X."""
         self.count(0.5)
         W, b = self.raw(x)
-        return _core.scores(W.astype(dtype), b.astype(dtype), self.data.matrix.core, self.num_threads)
+        return _core.scores(W.astype(dtype, copy=False), b.astype(dtype), self.data.matrix.core, self.num_threads)
 
     def combine(self, A: Array, dtype: str) -> tuple[Float, Float]:
         """Return the weighted means of a_i times sample i, (n_outputs, n_features), and of a_i: half a pass over X."""
@@ -166,7 +167,7 @@ class LinearProblem:
     def n_pairs(self) -> float:
         """Pairs of entries in the same row of a sparse X, an entry with itself included."""
         counts = np.diff(self.data.matrix.core.arrays[2]).astype(np.float64)
-        return float(counts @ (counts + 1)) / 2
+        return float((counts * (counts + 1)).sum()) / 2
 
     def is_sparse(self) -> bool:
         """Return whether X is CSR."""
@@ -179,11 +180,13 @@ class LinearProblem:
         return float(self.n_samples) if weight is None else float(weight.sum())
 
     def _inner(self, G: Array, db: Array) -> tuple[Float, Float]:
-        """Derivatives in W and b as derivatives in V and c."""
+        """Derivatives in W and b as derivatives in V and c; those in W are overwritten where they are float64."""
         mean = db.astype(np.float64)
-        inner = G.astype(np.float64)
-        for row, shift in zip(inner, mean, strict=True):
-            row -= shift * self.centre
+        inner = G.astype(np.float64, copy=False)
+        if self.centre.any():
+            room = np.empty_like(self.centre)
+            for row, shift in zip(inner, mean, strict=True):
+                row -= np.multiply(shift, self.centre, out=room)
         if self.is_scaled:
             inner *= self.inverse_scale
         return inner, mean

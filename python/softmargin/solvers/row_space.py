@@ -31,7 +31,7 @@ import numpy as np
 from softmargin import _core
 
 from .curvature import curvatures, second_derivatives, solve_semidefinite, weighted_mean
-from .dual import MOST_OUTPUTS
+from .dual import MOST_OUTPUTS, Certificate, Checked
 from .problem import Float, LinearProblem
 
 # Pairs kept; 10, 20 and 50 save no pass on the problems above, and 10 take longer.
@@ -169,8 +169,9 @@ class RowSpace:
         """Go on in float64."""
         self.use("float64")
 
-    def dual(self) -> None:
-        """Return no dual variables: those of the certificate's own scores are as good."""
+    def check(self, certificate: Certificate) -> Checked:
+        """Return the certificate of V."""
+        return certificate.check(self.x())
 
     def x(self) -> Float:
         """Return the problem's x, in float64: half a pass."""

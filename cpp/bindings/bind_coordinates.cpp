@@ -24,7 +24,7 @@ T* writeable(const char* name, const py::object& object, std::initializer_list<i
   return array.mutable_data();
 }
 
-// (losses, gaps), (n_outputs,) each; A, W, b, rest and streak are updated in place.
+// (values, gaps), (n_outputs,) each; A, W, b, rest and streak are updated in place.
 py::tuple ascend_epoch(const ProblemObject& object, const py::object& A, const py::object& W, const py::object& b,
                        const py::object& rest, const py::object& streak, const py::object& squares, double l2,
                        double pull, const py::object& feature_scale, std::uint64_t seed, std::uint64_t epoch,
@@ -36,8 +36,8 @@ py::tuple ascend_epoch(const ProblemObject& object, const py::object& A, const p
   const int64_t n = problem.X.n_samples, d = problem.X.n_features, k = problem.n_outputs;
   Array<double> scale;
   if (!feature_scale.is_none()) scale = checked<double>("feature_scale", feature_scale, {d});
-  Array<double> losses(k), gaps(k);
-  double* losses_data = losses.mutable_data();
+  Array<double> values(k), gaps(k);
+  double* values_data = values.mutable_data();
   double* gaps_data = gaps.mutable_data();
   const Coordinates coordinates{&problem.X,
                                 object.loss(),
@@ -55,9 +55,9 @@ py::tuple ascend_epoch(const ProblemObject& object, const py::object& A, const p
                                 writeable<std::uint8_t>("streak", streak, {k, n})};
   {
     const py::gil_scoped_release released;
-    ascend(coordinates, seed, epoch, losses_data, gaps_data, num_threads, signal_poll());
+    ascend(coordinates, seed, epoch, values_data, gaps_data, num_threads, signal_poll());
   }
-  return py::make_tuple(losses, gaps);
+  return py::make_tuple(values, gaps);
 }
 
 // ||x_i||^2 (n_samples,) of rows whose features are multiplied by the roots of feature_scale.

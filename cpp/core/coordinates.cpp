@@ -34,11 +34,12 @@ struct Row {
 };
 
 struct Visit {
-  double a, loss, gap;
+  double a, value, gap;
 };
 
+// Sums over visits: of loss - a s / 2, which is F where the visits have settled, and of the gap.
 struct Totals {
-  double loss = 0, gap = 0;
+  double value = 0, gap = 0;
 };
 
 // z + q weight loss'(z) = s + q a by Newton's method from s; the left side rises at least as fast as z, which brackets
@@ -67,14 +68,15 @@ template <class Loss>
 Visit visit(const Row& r, double margin, double delta) {
   const double scaled = r.weight > 0 ? r.a / r.weight : 0.0;
   const double conjugate = r.weight * Loss::conjugate_at(scaled, r.t, margin, delta);
-  const double loss = r.weight * Loss::at(r.s, r.t, margin, delta).value, gap = loss + conjugate - r.a * r.s;
+  const double loss = r.weight * Loss::at(r.s, r.t, margin, delta).value;
+  const double gap = loss + conjugate - r.a * r.s, value = loss - 0.5 * r.a * r.s;
   if constexpr (Loss::traits.smooth) {
-    return {derivative_at_root<Loss>(r, margin, delta), loss, gap};
+    return {derivative_at_root<Loss>(r, margin, delta), value, gap};
   } else {
     const auto [anchor, low, high] = Loss::ramp(r.t, margin, delta);
     const double excess = r.s - anchor;
     const double move = r.q > 0 ? excess / r.q : excess > 0 ? HUGE_VAL : excess < 0 ? -HUGE_VAL : 0.0;
-    return {maximum(minimum(r.a + move, r.weight * high), r.weight * low), loss, gap};
+    return {maximum(minimum(r.a + move, r.weight * high), r.weight * low), value, gap};
   }
 }
 
@@ -106,6 +108,13 @@ void fetch(const Entries& row) {
   };
   lines(row.values, row.count);
   lines(row.indices, row.count);
+}
+
+// The weights of a row's entries, most of which are rare features and in no near cache.
+template <class Entries>
+void fetch_weights(const Entries& row, int lanes, const double* W) {
+  const int64_t count = minimum(row.count, kFetched);
+  for (int64_t e = 0; e < count; ++e) __builtin_prefetch(W + static_cast<int64_t>(row.indices[e]) * lanes, 1);
 }
 
 // s [lanes] += W x_i, W [n_features][lanes], in four sums each, so that none waits for the one before.
@@ -142,7 +151,7 @@ double move(const Coordinates& p, Step step, int64_t i, int64_t c, double share,
   const double positive = p.data->positive_weight && t == 1 ? p.data->positive_weight[c] : 1.0;
   const Row r{s, share * (p.squares[i] / p.l2 + 1 / p.pull), p.A[at], t, positive};
   const Visit visited = step(r, p.data->parameters.margin, p.data->parameters.delta);
-  totals->loss += share * visited.loss;
+  totals->value += share * visited.value;
   totals->gap += share * visited.gap;
   p.A[at] = visited.a;
   std::uint8_t& streak = p.streak[at];
@@ -155,9 +164,9 @@ double move(const Coordinates& p, Step step, int64_t i, int64_t c, double share,
   return visited.a - r.a;
 }
 
-// A visit to row i of the outputs first .. first + lanes - 1, but for those in which it rests.
+// A visit to row i of the outputs first .. first + lanes - 1, but for those in which it rests. b [lanes].
 template <class Layout, int lanes>
-void visit_row(const Coordinates& p, Step step, int64_t i, int64_t first, Totals* totals) {
+void visit_row(const Coordinates& p, Step step, int64_t i, int64_t first, Totals* totals, double* b) {
   const double w = p.data->sample_weight ? p.data->sample_weight[i] : 1.0;
   if (w == 0) return;
   bool rests[lanes], all = true;
@@ -171,14 +180,14 @@ void visit_row(const Coordinates& p, Step step, int64_t i, int64_t first, Totals
   const auto row = Layout::row(*p.X, i);
   double* W = p.W + first * p.X->n_features;
   double s[lanes], along[lanes];
-  for (int l = 0; l < lanes; ++l) s[l] = p.b[first + l];
+  for (int l = 0; l < lanes; ++l) s[l] = b[l];
   add_scores<lanes>(row, W, s);
   const double share = w / p.total_weight;
   bool moved = false;
   for (int l = 0; l < lanes; ++l) {
     const double by = rests[l] ? 0.0 : share * move(p, step, i, first + l, share, s[l], totals + l);
     along[l] = by / p.l2;
-    p.b[first + l] -= by / p.pull;
+    b[l] -= by / p.pull;
     moved = moved || by != 0;
   }
   if (moved) subtract<lanes>(row, along, p.feature_scale, W);
@@ -186,7 +195,7 @@ void visit_row(const Coordinates& p, Step step, int64_t i, int64_t first, Totals
 
 }  // namespace
 
-void ascend(const Coordinates& p, std::uint64_t seed, std::uint64_t epoch, double* losses, double* gaps,
+void ascend(const Coordinates& p, std::uint64_t seed, std::uint64_t epoch, double* values, double* gaps,
             int num_threads, const Poll& poll) {
   const Step step = step_of(p.loss);
   const int64_t n = p.X->n_samples;
@@ -194,7 +203,7 @@ void ascend(const Coordinates& p, std::uint64_t seed, std::uint64_t epoch, doubl
   permutation(n, seed, epoch, order.data(), poll);
   const int64_t groups = (p.n_outputs + kLanes - 1) / kLanes;
   std::vector<Share> left(static_cast<std::size_t>(groups), Share{0, n});
-  for (int64_t c = 0; c < p.n_outputs; ++c) losses[c] = gaps[c] = 0;
+  for (int64_t c = 0; c < p.n_outputs; ++c) values[c] = gaps[c] = 0;
   Layouts::for_each([&]<class Layout>(int layout) {
     if constexpr (Layout::width == 1) {
       if (layout != p.X->layout) return;
@@ -205,17 +214,25 @@ void ascend(const Coordinates& p, std::uint64_t seed, std::uint64_t epoch, doubl
       in_regions(threads, left, poll, [&](Team&, std::size_t group) {
         const int64_t first = static_cast<int64_t>(group) * kLanes;
         const int64_t stop = minimum(left[group].begin + kRowsAtOnce, n);
+        const int64_t count = minimum<int64_t>(kLanes, p.n_outputs - first);
         Totals totals[kLanes];
+        double b[kLanes] = {};  // apart from those of other threads, which share its cache line in p.b
+        for (int64_t l = 0; l < count; ++l) b[l] = p.b[first + l];
         for (int64_t position = left[group].begin; position < stop; ++position) {
           if (position + kAhead < n) fetch(Layout::row(*p.X, order[position + kAhead]));
-          if (first + kLanes <= p.n_outputs) {
-            visit_row<Layout, kLanes>(p, step, order[position], first, totals);
+          if (position + 1 < n) {
+            fetch_weights(Layout::row(*p.X, order[position + 1]), static_cast<int>(count),
+                          p.W + first * p.X->n_features);
+          }
+          if (count == kLanes) {
+            visit_row<Layout, kLanes>(p, step, order[position], first, totals, b);
           } else {
-            visit_row<Layout, 1>(p, step, order[position], first, totals);
+            visit_row<Layout, 1>(p, step, order[position], first, totals, b);
           }
         }
-        for (int64_t l = 0; l < minimum<int64_t>(kLanes, p.n_outputs - first); ++l) {
-          losses[first + l] += totals[l].loss;
+        for (int64_t l = 0; l < count; ++l) {
+          p.b[first + l] = b[l];
+          values[first + l] += totals[l].value;
           gaps[first + l] += totals[l].gap;
         }
         left[group].begin = stop;

@@ -35,10 +35,10 @@ struct Coordinates {
 };
 
 // One epoch: each row that does not rest, in the order of (seed, epoch), the same one for all outputs. At the scores
-// that the visits met, losses (n_outputs,) = sum_i w_i loss(s_i) / sum w and gaps (n_outputs,) = sum_i w_i (loss(s_i) +
-// loss*(a_i) - a_i s_i) / sum w, which is what F and D are apart once those have settled. Pairs of outputs are split
-// among the threads. Throws ValueError for a loss of all outputs at once.
-void ascend(const Coordinates& problem, std::uint64_t seed, std::uint64_t epoch, double* losses, double* gaps,
+// that the visits met, values (n_outputs,) = sum_i w_i (loss(s_i) - a_i s_i / 2) / sum w, which is about F, and gaps
+// (n_outputs,) = sum_i w_i (loss(s_i) + loss*(a_i) - a_i s_i) / sum w, which is what F and D are apart once those have
+// settled. Pairs of outputs are split among the threads. Throws ValueError for a loss of all outputs at once.
+void ascend(const Coordinates& problem, std::uint64_t seed, std::uint64_t epoch, double* values, double* gaps,
             int num_threads, const Poll& poll);
 
 }  // namespace softmargin

@@ -30,8 +30,14 @@ from .problem import Float, LinearProblem
 # The first epochs say little of those that follow.
 WARM_UP = 5
 
-# Epochs whose losses are taken for F: later ones pass over rows that rest.
+# Epochs whose visits tell F: later ones pass over rows that rest. No less than this share of F at the start is believed; from LONG
+# epochs on F is worked out, at each power of 2.
 SCALING = 3
+LEAST = 1e-3
+LONG = 32
+
+# An estimate below the tolerance costs a certificate in vain, three epochs; one above it an epoch too many.
+CAUTION = 1.5
 
 # pull in proportion to the curvature of F in the intercept, as it is estimated: 0.1 takes one epoch more on the generated text, 1 two.
 PULL = 0.4
@@ -64,7 +70,7 @@ class CoordinateAscent:
     b : ndarray (n_outputs,)
         The intercepts of features that are not centred.
     F : float
-        A scale for the gap: the losses that the first epochs met.
+        A scale for the gap: about F, as the first epochs met it.
     gap : float
         An estimate of what F and the dual value are apart, relative to F.
     """
@@ -84,15 +90,17 @@ class CoordinateAscent:
         self.scale = problem.inverse_scale**2 if problem.is_scaled else None
         self.squares = row_squares(problem)
         self.rest, self.streak = np.zeros((k, n), dtype=np.uint8), np.zeros((k, n), dtype=np.uint8)
-        self.A, self._W = np.zeros((k, n)), np.zeros((k, problem.n_features))
+        self.A: Float = np.zeros((k, n))
+        self._W: Float = np.zeros((k, problem.n_features))
         self.b = problem.raw(x)[1].copy()
         if np.any(x[: problem.n_weights]):
             self._begin_at(x)
         if problem.fit_intercept and not self._free:
             self.b = self.mean() / -problem.regularizer.intercept
-        self.F, _, _ = _core.row_losses(
+        self._first, _, _ = _core.row_losses(
             self.core, np.zeros((n, k)), self.b, derivatives=False, num_threads=problem.num_threads
         )
+        self.F = self._first
         bound = _core.curvature(problem.data.loss, k)
         # How far a score goes with its dual variable.
         self.yielding = float(self.squares.mean()) / (problem.regularizer.l2 * n) + (1.0 / bound if bound else 0.0)
@@ -130,7 +138,7 @@ class CoordinateAscent:
         """Do an epoch. False if the gap no longer falls."""
         problem = self.problem
         problem.count(1.0)
-        losses, gaps = _core.ascend(
+        values, gaps = _core.ascend(
             self.core,
             self.A,
             self._W,
@@ -146,7 +154,9 @@ class CoordinateAscent:
         )
         self.epoch += 1
         if self.epoch <= SCALING:
-            self.F = min(self.F, float(losses.sum())) or self.F
+            self.F = min(max(float(values.sum()), LEAST * self._first), self._first)
+        elif self.epoch >= LONG and self.epoch.bit_count() == 1:
+            self.F = Certificate(problem).objective(self.x())
         self._estimate(float(gaps.sum()), self._move_anchor())
         window = STALLED_SMOOTH if _core.registry()["losses"][problem.data.loss]["smooth"] else STALLED
         past = self._past[WARM_UP:]
@@ -161,14 +171,16 @@ class CoordinateAscent:
         return 0.5 * float(r @ r) * self.yielding * self.problem.n_samples
 
     def _estimate(self, met: float, unbalanced: float) -> None:
-        """Estimate the gap after an epoch whose visits met the gap `met`, on average in its middle: it falls by as much again."""
+        """Estimate the gap after an epoch whose visits met the gap `met`: it has fallen by about another epoch's rate since."""
+        met = max(met, 0.0)  # rounding
+        before = self._past[-2] if len(self._past) >= 2 else 0.0
         self._past.append(met)
-        rate = min(np.sqrt(met / self._past[-3]), 1.0) if len(self._past) >= 3 and self._past[-3] > 0 else 1.0
-        self.gap = (rate * met + unbalanced) / max(abs(self.F), float(np.finfo(np.float64).tiny))
+        rate = min(float(np.sqrt(met / before)), 1.0) if before > 0 else 1.0
+        self.gap = (CAUTION * rate * met + unbalanced) / max(abs(self.F), float(np.finfo(np.float64).tiny))
 
     def mean(self) -> Float:
         """The weighted mean of the dual variables of each output."""
-        return np.average(self.A, axis=1, weights=self.problem.data.sample_weight)
+        return np.asarray(np.average(self.A, axis=1, weights=self.problem.data.sample_weight))
 
     def refine(self) -> None:
         """Go on, and let no row rest: its visit may have become worth while."""

@@ -226,19 +226,6 @@ def test_an_early_end_has_its_gap():
             assert np.isfinite(result.gap)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_bits_do_not_depend_on_the_threads(loss):
-    rng = np.random.default_rng(8)
-    X = scipy.sparse.random_array((300, 200), density=0.1, rng=rng, format="csr", dtype=np.float32)
-    y = rng.standard_normal((300, 5)) if sm.losses.info(loss)["target"] == "real" else np.arange(300) % 5
-    first, *others = (
-        sm.solve(X, y, loss=loss, penalty=sm.L2(0.01), tol=1e-3, method="dual", num_threads=t) for t in (1, 2, 3, 8)
-    )
-    for other in others:
-        assert other.W.tobytes() == first.W.tobytes()
-        assert [r.loss for r in other.history] == [r.loss for r in first.history]
-
-
 def test_where_it_applies():
     rng = np.random.default_rng(9)
     X = scipy.sparse.random_array((30, 20), density=0.3, rng=rng, format="csr")

@@ -154,4 +154,4 @@ def test_solve_by_dual_coordinate_ascent(loss):
 def test_sparse_gram():
     X = scipy.sparse.csr_array(np.where(RNG.random((900, 150)) < 0.2, RNG.normal(size=(900, 150)), 0))
     weight = RNG.random(900)
-    assert len(bits(lambda n: np.tril(_core.sparse_gram(as_matrix(X).core, weight, num_threads=n)))) == 1
+    assert len(bits(lambda n: np.tril(_core.sparse_gram(as_matrix(X), weight, num_threads=n)))) == 1

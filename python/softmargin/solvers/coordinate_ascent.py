@@ -55,9 +55,12 @@ def applies(problem: LinearProblem) -> bool:
     return separate and problem.is_sparse() and l1 == 0 and l2 > 0 and (free or not problem.centre.any())
 
 
-def stiffness(problem: LinearProblem) -> float:
-    """Return the mean of |x_i|^2 / (l2 n), C |x_i|^2 with scikit-learn's C: how many times a visit outweighs the penalty."""
-    return float(row_squares(problem).mean()) / (problem.regularizer.l2 * problem.n_samples)
+def steepness(problem: LinearProblem) -> float:
+    """Return the mean of sup loss'' |x_i|^2 / (l2 n): what the losses curve in proportion to the penalty; infinite if not smooth."""
+    bound = _core.curvature(problem.data.loss, problem.n_outputs)
+    if not bound:
+        return np.inf
+    return bound * float(row_squares(problem).mean()) / (problem.regularizer.l2 * problem.n_samples)
 
 
 class CoordinateAscent:

@@ -19,8 +19,8 @@ LAYERS = [
     {"objective", "model_file"},
     {"training"},
     {"solvers", "search"},
-    {"estimators", "plotting"},
-    {"linear_model", "svm"},
+    {"estimators"},
+    {"plotting", "linear_model", "svm"},
     {"cli"},
 ]
 LAYER = {module: number for number, modules in enumerate(LAYERS) for module in modules}

@@ -224,6 +224,16 @@ def test_refusals():
         sm.solve(X, y, penalty="l2")
 
 
+@pytest.mark.parametrize("loss", SMOOTH)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_l1_that_leaves_nothing(loss, dtype):
+    """Zeros are the optimum already: of zero weights every gradient is below this alpha, and a step has nowhere to go."""
+    X, y = problem(loss)
+    result = sm.solve(X.astype(dtype), y, loss=loss, penalty=sm.L1(100.0), fit_intercept=False)
+    assert not result.W.any()
+    assert result.gap <= 1e-12
+
+
 def test_an_intercept_to_start_from():
     """As in `fit`: with or without W0, and refused where there is no intercept."""
     X, y = problem("softmax")

@@ -24,7 +24,7 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]
         """Return X coef_' + intercept_ (n_samples, n_outputs), in float64 where X is, else in float32."""
         check_is_fitted(self)
         matrix = read_X(self, X, reset=False)
-        dtype = matrix.weight_dtype
+        dtype = np.result_type(self.coef_.dtype, matrix.weight_dtype)
         W = as_weights("coef_", np.atleast_2d(self._dense_coef()).astype(dtype, copy=False), matrix.n_features)
         b = as_intercept("intercept_", np.broadcast_to(self.intercept_, len(W)), len(W), dtype)
         with sklearn_words():

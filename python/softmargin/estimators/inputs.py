@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import validate_data
 
-from softmargin._validation import Matrix, as_sample_weight, read_matrix
+from softmargin._validation import Matrix, read_matrix
 
 # What the core reads, or makes exact numbers of (see softmargin._validation.matrix): none of these is converted before.
 NUMBERS = [
@@ -63,27 +63,6 @@ def read_X(estimator: Any, X: Any, *, reset: bool) -> Matrix:
     return read_matrix(checked)
 
 
-def read_weight(sample_weight: Any, n_samples: int) -> npt.NDArray[np.float64] | None:
-    """Return sample_weight (n_samples,) as float64, or None; a number weighs every sample alike.
-
-    Raises
-    ------
-    ValueError
-        ``sample_weight: expected finite numbers at least 0, got -1 at row 2`` and the like
-
-    Examples
-    --------
-    >>> read_weight(2.0, 3)
-    array([2., 2., 2.])
-    """
-    if sample_weight is None:
-        return None
-    if np.ndim(sample_weight) == 0:
-        sample_weight = np.full(n_samples, sample_weight)
-    weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight", allow_nd=True)
-    return as_sample_weight(weight, n_samples)
-
-
 @contextmanager
 def sklearn_words() -> Iterator[None]:
     """Tell an X that is not finite in the words that scikit-learn's users look for, and where it is in ours."""
@@ -118,3 +97,19 @@ def check_scores(scores: npt.NDArray[Any], matrix: Matrix) -> None:
             raise ValueError(f"{NOT_FINITE}{values[bad[0]]} at row {row}, column {columns[bad[0]]}")
     first = int(np.flatnonzero(~finite)[0])
     raise ValueError(f"X: expected values whose scores {scores.dtype} holds, got {scores[first].max()} for row {first}")
+
+
+def take_rows(matrix: Matrix, rows: npt.NDArray[np.intp]) -> Matrix:
+    """Return some rows of X, copied.
+
+    Examples
+    --------
+    >>> take_rows(read_matrix(np.eye(3)), np.array([2, 0])).core.arrays[0]
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
+    if matrix.layout == "dense":
+        return read_matrix(matrix.core.arrays[0][rows])
+    from scipy.sparse import csr_array
+
+    return read_matrix(csr_array(matrix.core.arrays, shape=(matrix.n_samples, matrix.n_features))[rows])

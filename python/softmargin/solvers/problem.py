@@ -91,10 +91,13 @@ class LinearProblem:
         return np.concatenate([V.ravel(), c])
 
     def raw(self, x: Float) -> tuple[Float, Float]:
-        """Return W and b in the units of X."""
+        """Return W and b in the units of X; what softmax and the like do not see, the mean of a free b, is taken out of it."""
         V, c = self.split(x)
         W = V * self.inverse_scale if self.is_scaled else V
-        return W, c - W @ self.centre
+        b = c - W @ self.centre
+        if self.data.kind == "classes" and self.fit_intercept and self.regularizer.intercept == 0:
+            b -= b.mean()
+        return W, b
 
     def from_raw(self, W: Float, b: Float) -> Float:
         """Return x; what W makes of a constant feature goes into c."""

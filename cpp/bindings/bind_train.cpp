@@ -4,6 +4,7 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "core/permutation.h"
+#include "core/step.h"
 #include "core/train.h"
 
 namespace softmargin {
@@ -173,8 +174,8 @@ class TrainerObject {
 };
 
 template <class T>
-void step(const Rule& rule, const Penalty& penalty, py::object W_object, const py::object& grad_object,
-          const py::sequence& states, int64_t t, double lr) {
+void step_arrays(const Rule& rule, const Penalty& penalty, py::object W_object, const py::object& grad_object,
+                 const py::sequence& states, int64_t t, double lr) {
   const Array<T> W = W_object.cast<Array<T>>();
   const int64_t n = W.size();
   if (!W.writeable()) throw ValueError("W: expected a writeable array");
@@ -195,11 +196,10 @@ void step(const Rule& rule, const Penalty& penalty, py::object W_object, const p
     }
     state[i] = array.cast<Array<T>>().mutable_data();
   }
-  double constants[kMaxConstants];
-  rule.constants(t, lr, constants);
   auto* w = const_cast<T*>(W.data());
-  kernels_of<T>(kernels()).update[rule.index][penalty.index](w, grad.data(), state[0], state[1], n, constants,
-                                                             penalty.options);
+  const T* g = grad.data();
+  const py::gil_scoped_release released;
+  softmargin::step(rule, penalty, w, g, state, n, t, lr);
 }
 
 Array<int64_t> order_of(int64_t n, std::uint64_t seed, std::uint64_t epoch) {
@@ -234,8 +234,8 @@ void bind_train(py::module_& m) {
          const py::object& grad, const py::sequence& states, int64_t t, double lr) {
         const Rule rule = rule_from(optimizer, hyperparameters);
         const Penalty chosen = penalty_from(penalty);
-        if (py::isinstance<Array<float>>(W)) return step<float>(rule, chosen, W, grad, states, t, lr);
-        if (py::isinstance<Array<double>>(W)) return step<double>(rule, chosen, W, grad, states, t, lr);
+        if (py::isinstance<Array<float>>(W)) return step_arrays<float>(rule, chosen, W, grad, states, t, lr);
+        if (py::isinstance<Array<double>>(W)) return step_arrays<double>(rule, chosen, W, grad, states, t, lr);
         throw TypeError("W: expected a C-contiguous array of float32 or float64");
       },
       py::arg("optimizer"), py::arg("hyperparameters"), py::arg("penalty"), py::arg("W"), py::arg("grad"),

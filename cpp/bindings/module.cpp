@@ -10,4 +10,5 @@ PYBIND11_MODULE(_core, m) {
   softmargin::bind_objective(m);
   softmargin::bind_rowwise(m);
   softmargin::bind_train(m);
+  softmargin::bind_machine(m);
 }

@@ -32,6 +32,9 @@ consteval Kernels<T> make_kernels() {
   k.finish_gradient = &finish_gradient<T>;
   k.standardise_weights = &standardise_weights<T>;
   k.apply = &apply<T>;
+  k.read = &read<T>;
+  k.multiply_adds = &multiply_adds<T>;
+  k.move_state = &move_state<T>;
   return k;
 }
 

@@ -53,6 +53,18 @@ class Problem:
     ) -> tuple[float, Any, Any]: ...
     def smooth(self, centre: _Array | None, width: float) -> None: ...
 
+def plain_pass(
+    W: object,
+    X: object,
+    y: object,
+    loss: str,
+    b: object,
+    penalty: _Penalty,
+    margin: object,
+    delta: object,
+    out: object,
+    num_threads: int,
+) -> tuple[float, _Array, _Array | None] | None: ...
 def combine(problem: Problem, A: _Array, *, num_threads: int = 0) -> tuple[_Array, _Array]: ...
 def row_products(
     problem: Problem, A: _Array, feature_scale: _Array | None = None, *, num_threads: int = 0
@@ -105,6 +117,17 @@ def update(
     t: int,
     lr: float,
 ) -> None: ...
+def plain_step(
+    optimizer: str,
+    hyperparameters: tuple[float, ...],
+    penalty: _Penalty,
+    W: object,
+    grad: object,
+    arrays: object,
+    names: tuple[str, ...],
+    t: int,
+    lr: float,
+) -> bool: ...
 def state_names(optimizer: str, hyperparameters: tuple[float, ...]) -> tuple[str, ...]: ...
 def permutation(n: int, seed: int, epoch: int) -> NDArray[np.int64]: ...
 def registry() -> dict[str, Any]: ...

@@ -58,6 +58,8 @@ struct Kernels {
   void (*flush)(T* part, double* total, int64_t n);
   void (*finish_gradient)(const Packing&, Features, const double* G, double scale, const double* mean,
                           const double* inverse_deviation, const double* db, T* g);
+  void (*finish_narrow_gradient)(const Packing&, Features, const T* G, double scale, const double* mean,
+                                 const double* inverse_deviation, const double* db, T* g);
   void (*standardise_weights)(const Packing&, Features, const T* w, const double* mean, const double* inverse_deviation,
                               T* effective, double* shift);
   void (*apply)(Function, const T* x, int64_t n, T* y);

@@ -209,7 +209,7 @@ def loss_and_grad(
            [ 0.667,  1.167]])
     """
     spec, threads = as_spec(penalty), 0 if num_threads is None else as_threads(num_threads)
-    if sample_weight is None and positive_weight is None and isinstance(loss, str) and loss in _LOSSES:
+    if sample_weight is None and positive_weight is None and type(loss) is str and loss in _LOSSES:
         plain = _core.plain_pass(W, X, y, loss, intercept, spec, margin, delta, out, threads)
         if plain is not None:  # nothing to convert, and nothing wrong
             return LossGrad._make(plain)

@@ -44,6 +44,9 @@ def same_results(a, b):
         same_arrays(a.optimizer_state.arrays[name], b.optimizer_state.arrays[name])
     same_arrays(a.run_state.W, b.run_state.W)
     same_arrays(a.run_state.intercept, b.run_state.intercept)
+    assert (a.run_state.average is None) == (b.run_state.average is None)
+    for one, other in zip(a.run_state.average or (), b.run_state.average or (), strict=True):
+        same_arrays(one, other)
     assert a.run_state.seed == b.run_state.seed
     assert a.run_state.schedule_state == b.run_state.schedule_state
 

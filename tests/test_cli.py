@@ -43,11 +43,11 @@ def expect_error(result, *parts):
 # train
 
 
-def test_train_is_fit(run):
-    """The model that the command writes is, bit for bit, what `fit` gives for the same words."""
+def test_train_is_the_estimator(run):
+    """The model that the command writes is, bit for bit, what the estimator gives for the same words."""
     np.savez("a.npz", X_train=X, y_train=Y, X_test=X[:9], y_test=Y[:9])
     options = [
-        "--rule",
+        "--solver",
         "sgd",
         "--lr",
         "0.2",
@@ -61,21 +61,20 @@ def test_train_is_fit(run):
     penalty = ["--penalty", "elasticnet", "--alpha", "0.01", "--l1-ratio", "0.3", "--batch-size", "32", "--seed", "5"]
     code, out, err = run("train", "a.npz", *options, *penalty, "--standardize", *QUICK)
     assert (code, err) == (0, "")
-    result = sm.fit(
-        X,
-        Y,
+    result = sm.LinearClassifier(
         penalty=sm.ElasticNet(0.01, 0.3),
-        optimizer=sm.optimizers.SGD(lr=0.2, momentum=0.9, nesterov=True),
+        solver=sm.optimizers.SGD(lr=0.2, momentum=0.9, nesterov=True),
         batch_size=32,
-        epochs=2,
-        rng=5,
+        max_epochs=2,
+        random_state=5,
         standardize=True,
-    )
+        tol=1.0,
+    ).fit(X, Y)
     model = load_model("a.safetensors")
-    assert model.W.tobytes() == result.W.tobytes()
-    assert model.intercept.tobytes() == result.intercept.tobytes()
+    assert model.W.tobytes() == result.coef_.tobytes()
+    assert model.intercept.tobytes() == result.intercept_.tobytes()
     assert model.classes == (0, 1, 2)
-    right = np.mean(result.predict_scores(X[:9]).argmax(axis=1) == Y[:9])
+    right = result.score(X[:9], Y[:9])
     lines = out.splitlines()
     assert lines[0] == "read   a.npz: 120 × 3 float32, 9 test rows, 3 classes"
     assert lines[2].startswith("epoch 1/2  loss ")
@@ -98,10 +97,10 @@ def test_every_loss_trains_and_predicts(run, loss, n_classes):
     assert report["score_samples"] == round(0.1 * rows.sum())
     assert [record["epoch"] for record in report["history"]] == [1, 2]
     assert all(np.isfinite(record["val_loss"]) for record in report["history"])
-    assert report["history"][-1]["val_score"] == pytest.approx(report["score"])
-    signs = sm.losses.info(loss)["target"] == "signs"
+    best = min(report["history"], key=lambda record: record["val_loss"])  # whose weights are kept
+    assert best["val_score"] == pytest.approx(report["score"])
     model = load_model("a.safetensors")
-    assert model.W.shape[0] == (1 if real or (signs and n_classes == 2) else n_classes)
+    assert model.W.shape[0] == (1 if real or n_classes == 2 else n_classes)
     code, out, err = run("predict", "a.safetensors", "a.npz")
     assert code == 0
     predicted = out.split()
@@ -116,10 +115,25 @@ def test_every_loss_trains_and_predicts(run, loss, n_classes):
         assert err == f"accuracy {np.mean(np.array(predicted) == names):.4f} on {rows.sum()} rows (X)\n"
 
 
+def test_the_default_is_the_certified_optimum(run):
+    np.savez("a.npz", X_train=X, y_train=Y, X_test=X[:9], y_test=Y[:9])
+    code, out, err = run("train", "a.npz", "--tol", "1e-8", "--json")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    best = sm.LinearClassifier(tol=1e-8).fit(X, Y)
+    assert report["gap"] == best.gap_ <= 1e-8
+    assert report["solver"] == "exact"
+    assert load_model("a.safetensors").W.tobytes() == best.coef_.tobytes()
+    lines = run("train", "a.npz", "--tol", "1e-8")[1].splitlines()
+    assert lines[1].startswith("train  softmax + L2(alpha=0.0001), exact, ")
+    assert any(line.startswith("solve  ") and "above the optimum" in line for line in lines)
+    assert any(line.startswith("gap    ") for line in lines)
+
+
 def test_every_rule_penalty_and_schedule(run):
     np.savez("a.npz", X=X, y=Y)
     for rule in sm.optimizers.names():
-        assert run("train", "a.npz", "--rule", rule.lower(), *QUICK)[0] == 0
+        assert run("train", "a.npz", "--solver", rule.lower(), *QUICK)[0] == 0
     for penalty in (*sm.penalties.names(), "none"):
         ratio = ["--l1-ratio", "0.5"] if penalty == "elasticnet" else []
         assert run("train", "a.npz", "--penalty", penalty, *ratio, *QUICK)[0] == 0
@@ -169,7 +183,7 @@ def test_a_class_that_is_only_among_the_held_out_rows(run):
 
 def test_divergence_names_a_way_out(run):
     np.savez("a.npz", X=1e4 * X, y=X @ [1.0, 2.0, 3.0])
-    result = run("train", "a.npz", "--loss", "mse", "--rule", "sgd", "--lr", "10", "--epochs", "20")
+    result = run("train", "a.npz", "--loss", "mse", "--solver", "sgd", "--lr", "10", "--epochs", "20")
     expect_error(result, "error: --lr: training diverged at step ", "try one ten times smaller, or --standardize")
 
 
@@ -187,16 +201,21 @@ def test_large_features_have_a_hint(run):
         (["--alpha", "-1"], ["--alpha: expected ", "got -1"]),
         (["--l1-ratio", "0.5"], ["--l1-ratio: expected a penalty that has one, got 'l2'; --penalty elasticnet"]),
         (["--penalty", "elasticnet", "--l1-ratio", "2"], ["--l1-ratio: expected ", "got 2"]),
-        (["--rule", "adm"], ["--rule: expected one of 'SGD', ", "did you mean 'Adam'?"]),
+        (["--solver", "adm"], ["--solver: expected one of 'auto', 'exact', 'SGD', ", "did you mean 'Adam'?"]),
         (["--lr", "-1"], ["--lr: expected ", "got -1"]),
+        (["--solver", "exact", "--epochs", "3"], ["--epochs: expected an update rule as --solver, got 'exact'"]),
+        (["--tol", "-1"], ["--tol: expected ", "got -1"]),
         (["--lr", "fast"], ["--lr", '"fast"']),
-        (["--set", "momentm=1"], ["--set: expected one of 'betas', ", "for Adam, got 'momentm'"]),
-        (["--set", "betas=0.9"], ["--set betas: expected 2 numbers with commas between, got '0.9'"]),
-        (["--set", "eps"], ["--set: expected NAME=VALUE, got 'eps'; as in --set eps=0.9"]),
-        (["--set", "lr=1"], ["say --lr instead"]),
-        (["--set", "eps=x"], ["--set eps: expected a number, got 'x'"]),
-        (["--rule", "sgd", "--set", "nesterov=maybe"], ["--set nesterov: expected true or false, got 'maybe'"]),
-        (["--rule", "sgd", "--set", "nesterov=true"], ["nesterov", "momentum"]),
+        (["--solver", "adam", "--set", "momentm=1"], ["--set: expected one of 'betas', ", "for Adam, got 'momentm'"]),
+        (
+            ["--solver", "adam", "--set", "betas=0.9"],
+            ["--set betas: expected 2 numbers with commas between, got '0.9'"],
+        ),
+        (["--solver", "adam", "--set", "eps"], ["--set: expected NAME=VALUE, got 'eps'; as in --set eps=0.9"]),
+        (["--solver", "adam", "--set", "lr=1"], ["say --lr instead"]),
+        (["--solver", "adam", "--set", "eps=x"], ["--set eps: expected a number, got 'x'"]),
+        (["--solver", "sgd", "--set", "nesterov=maybe"], ["--set nesterov: expected true or false, got 'maybe'"]),
+        (["--solver", "sgd", "--set", "nesterov=true"], ["nesterov", "momentum"]),
         (["--schedule", "cosin"], ["--schedule: expected one of 'Constant', ", "did you mean 'Cosine'?"]),
         (["--schedule", "step:gama=1"], ["--schedule Step: expected one of ", "did you mean 'gamma'?"]),
         (["--schedule", "constant:a=1"], ["--schedule Constant: expected no parameters, got 'a=1'"]),

@@ -224,6 +224,16 @@ def test_refusals():
         sm.solve(X, y, penalty="l2")
 
 
+@pytest.mark.parametrize("loss", SMOOTH)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_l1_that_leaves_nothing(loss, dtype):
+    """Zeros are the optimum already: of zero weights every gradient is below this alpha, and a step has nowhere to go."""
+    X, y = problem(loss)
+    result = sm.solve(X.astype(dtype), y, loss=loss, penalty=sm.L1(100.0), fit_intercept=False)
+    assert not result.W.any()
+    assert result.gap <= 1e-12
+
+
 def test_an_intercept_to_start_from():
     """As in `fit`: with or without W0, and refused where there is no intercept."""
     X, y = problem("softmax")
@@ -257,3 +267,24 @@ def test_without_a_penalty_the_gradient_is_that_of_zero_weights():
     again = sm.solve(X, y, loss="mse", penalty=None, tol=1e-6, W0=best.W, intercept0=best.intercept)
     assert again.converged
     assert again.gradient_norm <= 1e-6
+
+
+@pytest.mark.parametrize("method", ["gram", "rows", "newton"])
+def test_a_callback_sees_every_record_and_can_stop(method):
+    """What it is given is the history, with the weights of the moment; True stops the run with a certified point."""
+    X, y = problem("softmax")
+    seen = []
+    result = sm.solve(X, y, penalty=L2, tol=1e-8, method=method, callback=lambda info: seen.append((info, info.W)))
+    assert tuple(sm.SolveRecord(i.n_passes, i.seconds, i.loss, i.gap) for i, _ in seen) == result.history
+    last, W = seen[-1]
+    assert last.gap == result.gap
+    np.testing.assert_array_equal(W, result.W)
+    np.testing.assert_array_equal(last.intercept, result.intercept)
+
+    stopped = sm.solve(X, y, penalty=L2, tol=1e-8, method=method, callback=lambda info: True, warn=False)
+    assert not stopped.converged
+    assert len(stopped.history) <= 2  # the one it was stopped at, and the look at the certificate of the end
+    value = sm.loss_and_grad(stopped.W, X, y, intercept=stopped.intercept, penalty=L2)
+    assert value.loss * (1 - stopped.gap) <= result.loss < value.loss
+    with pytest.raises(TypeError, match=r"^callback: expected a callable, got 3 \(int\)$"):
+        sm.solve(X, y, callback=3)

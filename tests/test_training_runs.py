@@ -37,6 +37,9 @@ RUNS = {
         "validation": (X[:20], Y[:20]),
     },
     "in order": {"shuffle": False},
+    "average": {"average": True, "optimizer": sm.optimizers.Adam(lr=0.01), "standardize": True},
+    "sparse average": {"X": SPARSE, "average": True, "penalty": sm.L2(0.3), "sample_weight": WEIGHTS},
+    "sparse average, l1": {"X": SPARSE.astype(np.float32), "average": True, "penalty": sm.L1(0.01)},
     "full batch": {"batch_size": None},
     "signs": {"y": np.where(Y > 0, 1, -1), "loss": "binary_hinge", "positive_weight": [2.0], "margin": 0.5},
 }

@@ -49,6 +49,24 @@ class TrainerObject {
 
   static Packing vector_packing(const Packing& packing) { return {packing.n_outputs, 1, 1}; }
 
+  // The weights that are told: the averages, once there are any.
+  template <class T>
+  static std::pair<Array<T>, Array<T>> told(Training<T>& training) {
+    if (!training.options.average || training.trainer->steps() == 0) return internal(training);
+    auto [W, b] = internal(training);
+    const auto [mean_W, mean_b] = averaged(training);
+    for (int64_t i = 0; i < W.size(); ++i) W.mutable_data()[i] = static_cast<T>(mean_W.data()[i]);
+    for (int64_t i = 0; i < b.size(); ++i) b.mutable_data()[i] = static_cast<T>(mean_b.data()[i]);
+    return {W, b};
+  }
+
+  template <class T>
+  static std::pair<Array<double>, Array<double>> averaged(Training<T>& training) {
+    const Packing packing = training.problem.packing();
+    return {unpacked(training.trainer->average(), packing, {packing.n_outputs, packing.n_features}),
+            unpacked(training.trainer->intercept_average(), vector_packing(packing), {packing.n_outputs})};
+  }
+
   template <class T>
   static std::pair<Array<T>, Array<T>> internal(Training<T>& training) {
     const Packing packing = training.problem.packing();
@@ -60,7 +78,8 @@ class TrainerObject {
   TrainerObject(const py::object& problem_object, const py::object& W0, const py::object& b0,
                 const std::string& optimizer, const py::tuple& hyperparameters, const py::object& penalty,
                 int64_t batch_size, bool shuffle, std::uint64_t seed, const py::object& mean, const py::object& scale,
-                const py::object& states, const py::object& intercept_states, int64_t t, int num_threads) {
+                const py::object& states, const py::object& intercept_states, int64_t t, bool average,
+                const py::object& averages, int num_threads) {
     const auto& problem = problem_object.cast<const ProblemObject&>();
     if (batch_size < 1) throw ValueError("batch_size: expected at least 1, got " + std::to_string(batch_size));
     TrainOptions options;
@@ -70,11 +89,12 @@ class TrainerObject {
     options.shuffle = shuffle;
     options.intercept = !b0.is_none();
     options.seed = seed;
+    options.average = average;
     options.num_threads = num_threads;
     if (problem.is_float()) {
-      make<float>(problem_object, problem, options, W0, b0, mean, scale, states, intercept_states, t);
+      make<float>(problem_object, problem, options, W0, b0, mean, scale, states, intercept_states, t, averages);
     } else {
-      make<double>(problem_object, problem, options, W0, b0, mean, scale, states, intercept_states, t);
+      make<double>(problem_object, problem, options, W0, b0, mean, scale, states, intercept_states, t, averages);
     }
   }
 
@@ -107,7 +127,7 @@ class TrainerObject {
 
   py::tuple raw_weights() {
     return visit([](auto& training) -> py::tuple {
-      auto [W, b] = internal(training);
+      auto [W, b] = told(training);
       const double* mean = training.options.mean;
       if (mean) {
         const int64_t k = W.shape(0), d = W.shape(1);
@@ -124,6 +144,14 @@ class TrainerObject {
         }
       }
       return py::make_tuple(W, training.options.intercept || mean ? py::object(b) : py::object(py::none()));
+    });
+  }
+
+  py::object averages() {
+    return visit([](auto& training) -> py::object {
+      if (!training.options.average) return py::none();
+      const auto [W, b] = averaged(training);
+      return py::make_tuple(W, b);
     });
   }
 
@@ -145,7 +173,7 @@ class TrainerObject {
   template <class T>
   void make(const py::object& object, const ProblemObject& problem, TrainOptions options, const py::object& W0,
             const py::object& b0, const py::object& mean, const py::object& scale, const py::object& states,
-            const py::object& intercept_states, int64_t t) {
+            const py::object& intercept_states, int64_t t, const py::object& averages) {
     auto training = std::make_unique<Training<T>>();
     training->problem = problem.view<T>();
     const int64_t k = problem.n_outputs(), d = problem.X().view.n_features;
@@ -166,6 +194,13 @@ class TrainerObject {
     if (!b0.is_none())
       fill(training->trainer->intercept(), vector_packing(training->problem.packing()), b0, intercept_states,
            "intercept0", {k});
+    if (options.average && !averages.is_none()) {
+      const auto pair = averages.cast<py::tuple>();
+      const Packing packing = training->problem.packing();
+      pack(packing, checked<double>("average", pair[0], {k, d}).data(), training->trainer->average().data());
+      pack(vector_packing(packing), checked<double>("average", pair[1], {k}).data(),
+           training->trainer->intercept_average().data());
+    }
     training->trainer->weights_changed();
     training_ = std::move(training);
   }
@@ -243,16 +278,18 @@ void bind_train(py::module_& m) {
   py::class_<TrainerObject>(m, "Trainer")
       .def(py::init<const py::object&, const py::object&, const py::object&, const std::string&, const py::tuple&,
                     const py::object&, int64_t, bool, std::uint64_t, const py::object&, const py::object&,
-                    const py::object&, const py::object&, int64_t, int>(),
+                    const py::object&, const py::object&, int64_t, bool, const py::object&, int>(),
            py::arg("problem"), py::arg("W0"), py::arg("b0"), py::arg("optimizer"), py::arg("hyperparameters"),
            py::arg("penalty"), py::kw_only(), py::arg("batch_size"), py::arg("shuffle"), py::arg("seed"),
            py::arg("mean") = py::none(), py::arg("scale") = py::none(), py::arg("states") = py::none(),
-           py::arg("intercept_states") = py::none(), py::arg("t") = 0, py::arg("num_threads") = 0)
+           py::arg("intercept_states") = py::none(), py::arg("t") = 0, py::arg("average") = false,
+           py::arg("averages") = py::none(), py::arg("num_threads") = 0)
       .def("start_epoch", &TrainerObject::start_epoch, py::arg("epoch"))
       .def("run", &TrainerObject::run, py::arg("lr"))
       .def_property_readonly("n_steps_per_epoch", &TrainerObject::steps_per_epoch)
       .def("weights", &TrainerObject::weights)
       .def("raw_weights", &TrainerObject::raw_weights)
+      .def("averages", &TrainerObject::averages)
       .def("state", &TrainerObject::state);
   m.def(
       "update",

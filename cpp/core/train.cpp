@@ -18,6 +18,8 @@ Trainer<T>::Trainer(const Problem<T>& problem, const TrainOptions& options, int 
       packing_(problem.packing()),
       W_(packed_size(packing_), n_states),
       b_(problem.n_outputs, n_states),
+      average_(Buffer<double>::zeros(options.average ? packed_size(packing_) : 0)),
+      intercept_average_(Buffer<double>::zeros(options.average ? problem.n_outputs : 0)),
       t_(t),
       total_weight_(0),
       order_(options.shuffle ? problem.X.n_samples : 0) {
@@ -58,6 +60,8 @@ void Trainer<T>::update_intercept(const double* db, double scale, int64_t t, dou
   const Penalty none;
   problem_.kernels().update[options_.rule.index][none.index](b_.w.data(), g.data(), b_.state(0, 0), b_.state(1, 0),
                                                              problem_.n_outputs, constants, none.options);
+  for (int64_t c = 0; c < intercept_average_.size(); ++c)
+    intercept_average_[c] += average_share(t) * (static_cast<double>(b_.w[c]) - intercept_average_[c]);
 }
 
 template <class T>
@@ -76,8 +80,10 @@ void Trainer<T>::diverged(double loss, double lr) const {
 template <class T>
 std::unique_ptr<Trainer<T>> Trainer<T>::make(const Problem<T>& problem, const TrainOptions& options, int64_t t) {
   double decay;
-  const bool sparse = problem.layout().gradient_wide && options.rule.plain(&decay) && options.penalty.quadratic() &&
-                      !options.mean && options.batch_size <= kMaxBatchInCache;
+  // Under l1 the weights that no batch touches do not stay in proportion, and their average has no short form.
+  const bool lazy = options.penalty.quadratic() && !(options.average && options.penalty.l1() > 0);
+  const bool sparse = problem.layout().gradient_wide && options.rule.plain(&decay) && lazy && !options.mean &&
+                      options.batch_size <= kMaxBatchInCache;
   if (sparse) return std::make_unique<SparseTrainer<T>>(problem, options, t);
   return std::make_unique<DenseTrainer<T>>(problem, options, t);
 }

@@ -15,6 +15,7 @@ struct TrainOptions {
   int64_t batch_size = 256;
   bool shuffle = true;
   bool intercept = true;
+  bool average = false;
   std::uint64_t seed = 0;
   int num_threads = 0;
   // The standardisation of X (n_features each), or null: s = w (x - mean) inverse_deviation; 0 for a constant feature.
@@ -33,6 +34,15 @@ struct Trained {
   }
   T* state(std::size_t i, int64_t offset) { return i < states.size() ? states[i].data() + offset : nullptr; }
 };
+
+// The share of step t = 1, 2, ... in the average of the iterates, A_t = (1 - c_t) A_{t-1} + c_t W_t with
+// c_t = (eta + 1) / (t + eta): iterate t weighs about t^eta, so that the first half of a run counts 2^-(eta + 1) = 6 %,
+// and no end of the run has to be known. Source: Shamir and Zhang, Stochastic Gradient Descent for Non-smooth
+// Optimization, ICML 2013, whose experiments have eta = 3.
+inline double average_share(int64_t t) {
+  constexpr double eta = 3;
+  return (eta + 1) / (static_cast<double>(t) + eta);
+}
 
 // Trains W and b; how a step moves them is a subclass's: every weight (train_dense.h), or those a batch touches
 // (train_sparse.h).
@@ -53,6 +63,10 @@ class Trainer {
 
   Trained<T>& weights() { return W_; }
   Trained<T>& intercept() { return b_; }
+  // The averages of W (packed) and b over the steps, empty unless options.average. In double: a late step changes them
+  // by less than float32 resolves.
+  Buffer<double>& average() { return average_; }
+  Buffer<double>& intercept_average() { return intercept_average_; }
   int64_t steps() const { return t_; }
   // Called when W was filled from outside, before the first step.
   virtual void weights_changed() = 0;
@@ -72,6 +86,7 @@ class Trainer {
   Rule intercept_rule_;
   Packing packing_;
   Trained<T> W_, b_;
+  Buffer<double> average_, intercept_average_;
   int64_t t_;
   int64_t position_ = 0;
   std::uint64_t epoch_ = 0;

@@ -18,8 +18,8 @@ inline constexpr double kMaxStepWork = 3e8;
 template <class T>
 class DenseTrainer final : public Trainer<T> {
   using Base = Trainer<T>;
-  using Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_, Base::problem_,
-      Base::scale, Base::t_, Base::update_intercept, Base::W_;
+  using Base::average_, Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_,
+      Base::problem_, Base::scale, Base::t_, Base::update_intercept, Base::W_;
 
  public:
   DenseTrainer(const Problem<T>& problem, const TrainOptions& options, int64_t t)
@@ -169,6 +169,7 @@ class DenseTrainer final : public Trainer<T> {
                                options_.penalty.options);
       weights_finite_[j / kChunk] = good;
       refresh(j / kChunk);
+      if (options_.average) add_to_average(at, size, average_share(t));
     }
   }
 
@@ -191,6 +192,13 @@ class DenseTrainer final : public Trainer<T> {
       kernels.standardise_weights(packing_, {j, end}, w, options_.mean, options_.inverse_deviation,
                                   effective_.data() + at, shift_.data() + chunk * packing_.n_outputs);
     }
+  }
+
+  void add_to_average(int64_t at, int64_t size, double share) {
+    const T* w = W_.w.data() + at;
+    double* average = average_.data() + at;
+#pragma omp simd
+    for (int64_t i = 0; i < size; ++i) average[i] += share * (static_cast<double>(w[i]) - average[i]);
   }
 
   void acting_intercept(T* out) const {

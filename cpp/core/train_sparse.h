@@ -4,6 +4,10 @@
 // of the steps that passed a feature by is taken off when it is next touched: soft-thresholding by a and then by b is
 // soft-thresholding by a + b. (Bottou 2012, Stochastic Gradient Descent Tricks; Langford, Li and Zhang, JMLR 10, 2009.)
 // A step costs O(entries of the batch x outputs). Between calls of run V is W itself.
+//
+// The average A_t = (1 - c_t) A_{t-1} + c_t W_t is as lazy: with Q_t the product of the (1 - c_s) and R_t the sum of
+// the c_s scale_s / Q_s it is A = Q U, where U_j owes (R - R_j) V_j since V_j last changed. (Bottou 2012, after Xu,
+// Towards Optimal One Pass Large Scale Learning with Averaged Stochastic Gradient Descent, 2011.)
 #pragma once
 
 #include "train.h"
@@ -27,8 +31,8 @@ inline constexpr double kSmallestScale = 1e-6;
 template <class T>
 class SparseTrainer final : public Trainer<T> {
   using Base = Trainer<T>;
-  using Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_, Base::problem_,
-      Base::scale, Base::t_, Base::update_intercept, Base::W_;
+  using Base::average_, Base::b_, Base::batch, Base::diverged, Base::options_, Base::packing_, Base::position_,
+      Base::problem_, Base::scale, Base::t_, Base::update_intercept, Base::W_;
 
  public:
   SparseTrainer(const Problem<T>& problem, const TrainOptions& options, int64_t t)
@@ -38,6 +42,7 @@ class SparseTrainer final : public Trainer<T> {
         l1_(options.penalty.l1()),
         l2_(options.penalty.l2()),
         taken_(l1_ > 0 ? Buffer<double>::zeros(problem.X.n_features) : Buffer<double>()),
+        owed_from_(options.average ? Buffer<double>::zeros(problem.X.n_features) : Buffer<double>()),
         no_intercept_(Buffer<T>::zeros(problem.n_outputs)) {
     double decay = 0;
     options_.rule.plain(&decay);
@@ -80,7 +85,7 @@ class SparseTrainer final : public Trainer<T> {
       for (int64_t step = 0; step < count && !stop; ++step) {
         const Rows rows = batch(start + step * options_.batch_size);
         const double factor = scale(rows), rate = lr[step];
-        if (l1_ > 0 && !team.phase([&] { catch_up(phases_.features(team), rows); })) return;
+        if ((l1_ > 0 || options_.average) && !team.phase([&] { catch_up(phases_.features(team), rows); })) return;
         const double kept = 1 - rate * shrink_, before = scale_;
         const bool multiply_out = kept * before < kSmallestScale;
         const double after = multiply_out ? 1 : kept * before;
@@ -103,6 +108,7 @@ class SparseTrainer final : public Trainer<T> {
               scale_ = after;
               if (multiply_out) threshold_ = 0;
               threshold_ += rate * l1_ / scale_;
+              if (options_.average) count_in_average(first_step + step + 1);
               update_intercept(db, factor, first_step + step + 1, rate);
               total += loss;
               ++done;
@@ -118,10 +124,13 @@ class SparseTrainer final : public Trainer<T> {
     return done;
   }
 
-  // The thresholds that the features of the batch have missed.
+  // The thresholds, and the share in the average, that the features of the batch have missed.
   void catch_up(Features own, const Rows& rows) {
     for (int64_t r = 0; r < rows.count; ++r) {
-      each_index(problem_.X, row_index(rows, r), own, [&](int64_t j) { settle(j); });
+      each_index(problem_.X, row_index(rows, r), own, [&](int64_t j) {
+        if (options_.average) pay_average(j);
+        if (l1_ > 0) settle(j);
+      });
     }
   }
 
@@ -159,10 +168,27 @@ class SparseTrainer final : public Trainer<T> {
     for (int64_t c = 0; c < problem_.n_outputs; ++c) v[c] = soft_threshold(v[c], amount);
   }
 
-  // V *= factor for some features, thresholds settled.
+  // U_j += (R - R_j) V_j: before V_j changes.
+  void pay_average(int64_t j) {
+    const double owed = average_sum_ - owed_from_[j];
+    owed_from_[j] = average_sum_;
+    if (owed == 0) return;
+    const int64_t k = problem_.n_outputs;
+    for (int64_t i = j * k; i < (j + 1) * k; ++i) average_[i] += owed * static_cast<double>(W_.w[i]);
+  }
+
+  // Q and R after step t.
+  void count_in_average(int64_t t) {
+    const double share = average_share(t);
+    if (t > 1) average_scale_ *= 1 - share;  // the first iterate takes the place of the zeros that A begins with
+    average_sum_ += share * scale_ / average_scale_;
+  }
+
+  // V *= factor for some features, thresholds and averages settled.
   void multiply(Features own, double factor) {
     const int64_t k = problem_.n_outputs;
     for (int64_t j = own.begin; j < own.end; ++j) {
+      if (options_.average) pay_average(j);
       if (l1_ > 0) settle(j), taken_[j] = 0;
       for (int64_t c = 0; c < k; ++c) W_.w[j * k + c] = static_cast<T>(factor * static_cast<double>(W_.w[j * k + c]));
     }
@@ -172,6 +198,10 @@ class SparseTrainer final : public Trainer<T> {
     multiply({0, problem_.X.n_features}, scale_);
     scale_ = 1;
     threshold_ = 0;
+    for (double& a : average_) a *= average_scale_;
+    for (double& owed : owed_from_) owed = 0;
+    average_scale_ = 1;
+    average_sum_ = 0;
   }
 
   double penalty() const {
@@ -183,7 +213,9 @@ class SparseTrainer final : public Trainer<T> {
   TwoPhase<T> phases_;
   double l1_, l2_, shrink_ = 0;
   double scale_ = 1, threshold_ = 0;
-  Buffer<double> taken_;  // [n_features]: the thresholds that V_j has already paid
+  double average_scale_ = 1, average_sum_ = 0;  // Q and R
+  Buffer<double> taken_;                        // [n_features]: the thresholds that V_j has already paid
+  Buffer<double> owed_from_;                    // [n_features]: R_j; empty without an average
   Buffer<T> no_intercept_;
   std::vector<Buffer<double>> locals_;
 };

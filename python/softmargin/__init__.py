@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         simd_level,
         simd_levels,
     )
+    from softmargin.estimators.classifier import LinearClassifier
+    from softmargin.estimators.regressor import LinearRegressor
     from softmargin.gradcheck import GradientCheck, check_gradient, numerical_gradient
     from softmargin.objective import LossGrad, loss_and_grad
     from softmargin.search import random_local_search, random_search
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         Certified,
         ConvergenceWarning,
         PathResult,
+        SolveInfo,
         SolveRecord,
         SolveResult,
         certify,
@@ -58,8 +61,11 @@ __all__ = [
     "SolveResult",
     "PathResult",
     "Certified",
+    "SolveInfo",
     "SolveRecord",
     "ConvergenceWarning",
+    "LinearClassifier",
+    "LinearRegressor",
     "random_search",
     "random_local_search",
     "numerical_gradient",
@@ -77,7 +83,7 @@ __all__ = [
 ]
 
 # Where a public name lives: the submodules themselves, and the names in them.
-_SUBMODULES = ("losses", "optimizers", "penalties", "reference", "schedules")
+_SUBMODULES = ("linear_model", "losses", "optimizers", "penalties", "reference", "schedules", "svm")
 _NAMES = {
     "config": (
         "build_info",
@@ -88,6 +94,8 @@ _NAMES = {
         "simd_level",
         "simd_levels",
     ),
+    "estimators.classifier": ("LinearClassifier",),
+    "estimators.regressor": ("LinearRegressor",),
     "gradcheck": ("GradientCheck", "check_gradient", "numerical_gradient"),
     "objective": ("LossGrad", "loss_and_grad"),
     "penalties": ("L1", "L2", "ElasticNet"),
@@ -96,6 +104,7 @@ _NAMES = {
         "Certified",
         "ConvergenceWarning",
         "PathResult",
+        "SolveInfo",
         "SolveRecord",
         "SolveResult",
         "certify",

@@ -8,6 +8,7 @@ def test_import_is_light(in_new_process):
         "import softmargin",
         "import softmargin as sm; sm.fit([[0.0], [1.0]], [0, 1], epochs=1); sm.loss_and_grad([[0.0], [1.0]], [[1.0]], [0])",
         "import softmargin as sm; sm.L2, sm.optimizers.Adam, sm.schedules.Cosine, sm.reference, sm.check_gradient, sm.build_info()",
+        "from softmargin.plotting import WeightsDisplay; WeightsDisplay([[1.0, 2.0]])",
     ):
         assert in_new_process(f"import sys\n{code}\n{HEAVY}") == "[]"
 

@@ -15,7 +15,7 @@ from softmargin.cli.errors import CliError
 _REGISTRY = _core.registry()
 LOSSES = tuple(_REGISTRY["losses"])
 PENALTIES = (*_REGISTRY["penalties"], "none")
-RULES = tuple(_REGISTRY["optimizers"])
+SOLVERS = ("auto", "exact", *_REGISTRY["optimizers"])
 SCHEDULES = schedules.names()
 
 _MODEL = Group("What is minimised", sort_key=1)
@@ -80,9 +80,16 @@ class TrainOptions:
     margin: Annotated[float, Parameter(group=_MODEL, help="Margin of the hinge losses.")] = 1.0
     delta: Annotated[float, Parameter(group=_MODEL, help="Where huber turns from a square into a line.")] = 1.0
 
-    rule: Annotated[str, Parameter(group=_TRAINING, help=f"Update rule: {_of(RULES)}.")] = "Adam"
+    solver: Annotated[
+        str,
+        Parameter(
+            group=_TRAINING,
+            help=f"{_of(SOLVERS)}: the certified optimum, or an update rule; auto is exact unless an option of rules is given.",
+        ),
+    ] = "auto"
+    tol: Annotated[float, Parameter(group=_TRAINING, help="exact: relative distance from the optimum to reach.")] = 1e-4
     lr: Annotated[
-        float | None, Parameter(group=_TRAINING, help="Learning rate; by default the rule's own (0.1 for SGD).")
+        float | None, Parameter(group=_TRAINING, help="Learning rate of a rule; by default found from the data.")
     ] = None
     set: Annotated[
         tuple[str, ...],
@@ -94,18 +101,24 @@ class TrainOptions:
         ),
     ] = ()
     schedule: Annotated[
-        str,
+        str | None,
         Parameter(
             group=_TRAINING,
             help=f"Learning rate over time: {_of(SCHEDULES)}. Their lengths follow --epochs; parameters follow a colon, "
-            "as in `step:step_size=5,gamma=0.5`.",
+            "as in `step:step_size=5,gamma=0.5`. By default a line to zero, constant with --lr.",
         ),
-    ] = "Cosine"
-    epochs: Annotated[int, Parameter(converter=whole, group=_TRAINING, help="Passes over the rows.")] = 10
+    ] = None
+    epochs: Annotated[
+        int | None, Parameter(converter=whole, group=_TRAINING, help="Passes of a rule over the rows; by default 100.")
+    ] = None
     batch_size: Annotated[
-        int | Literal["full"],
-        Parameter(converter=whole, group=_TRAINING, help="Rows a step; full is plain gradient descent."),
-    ] = 256
+        int | Literal["full"] | None,
+        Parameter(
+            converter=whole,
+            group=_TRAINING,
+            help="Rows a step of a rule; full is plain gradient descent. By default found from the data, 256 with --lr.",
+        ),
+    ] = None
     standardize: Annotated[
         bool,
         Parameter(

@@ -77,6 +77,38 @@ class EpochProgress:
             print(f"epoch {number}  {describe(self.records[-1])}  {left:.1f} s left", flush=True)
 
 
+class SolveProgress:
+    """A callback for the exact solver that shows what is certified; the same use as of `EpochProgress`."""
+
+    def __init__(self, _: int, *, quiet: bool = False, console: Console | None = None) -> None:  # noqa: ARG002
+        self.records: list[dict[str, float | None]] = []
+        self._quiet = quiet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+    def __call__(self, record: Any) -> None:
+        gap = None if record.gap is None else float(record.gap)
+        self.records.append(
+            {
+                "n_passes": float(record.n_passes),
+                "seconds": float(record.seconds),
+                "loss": float(record.loss),
+                "gap": gap if gap is None or gap < float("inf") else None,
+            }
+        )
+        if gap is not None and not self._quiet:
+            left = f"at most {gap:.2g} above the optimum" if gap < float("inf") else "no bound yet"
+            print(
+                f"solve  {record.n_passes:g} passes, {record.seconds:.2f} s  loss {record.loss:.6g}  {left}", flush=True
+            )
+
+
 def describe(record: dict[str, float | int | None], *, short: bool = False) -> str:
     """``loss 1.8234  lr 0.001  val loss 1.9012  val score 0.3412``, in short without the middle two."""
     words = [f"loss {record['loss']:<8.5g}"]

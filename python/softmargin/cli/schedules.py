@@ -18,6 +18,7 @@ def build(word: str, epochs: int, n_steps_per_epoch: int) -> Any:
     cls = getattr(sm.schedules, name)
     lengths: dict[str, dict[str, Any]] = {
         "Cosine": {"T_max": epochs * n_steps_per_epoch, "acts": "step"},
+        "Polynomial": {"total_iters": epochs * n_steps_per_epoch},
         "Step": {"step_size": max(1, epochs // 3)},
         "Warmup": {"total_iters": n_steps_per_epoch},
         "InverseScaling": {"horizon": float(n_steps_per_epoch)},

@@ -13,13 +13,16 @@ _ROWS = 1024  # swapped at a time: the only extra memory
 def hold_out(X: Any, y: NDArray[Any], share: float, seed: int) -> tuple[Any, NDArray[Any], Any, NDArray[Any]]:
     """Split X and y into training rows and ``round(share * n)`` held-out rows: X_train, y_train, X_val, y_val.
 
+    Of every class at least one row stays in the training, so there may be a few fewer.
+
     The held-out rows are a random sample: the last rows of a file that is sorted by class would be a single class. For
     a dense X they change places with the last rows, in X and y themselves, and both parts are views. (Of a mapped file
     only the pages with those rows become private; the file stays as it is.) A sparse X is copied.
     """
     n = len(y)
     n_held = min(max(round(share * n), 1), n - 1)
-    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:n_held])
+    chosen = np.sort(_leave_one(np.random.default_rng(seed).permutation(n)[:n_held], y))
+    n_held = len(chosen)
     if not isinstance(X, np.ndarray):
         keep = np.ones(n, dtype=bool)
         keep[chosen] = False
@@ -34,3 +37,14 @@ def hold_out(X: Any, y: NDArray[Any], share: float, seed: int) -> tuple[Any, NDA
             array[a] = array[b]
             array[b] = rows
     return X[:start], y[:start], X[start:], y[start:]
+
+
+def _leave_one(chosen: NDArray[np.intp], y: NDArray[Any]) -> NDArray[np.intp]:
+    """The chosen rows without one of each class (y: codes, or -1 and +1) of which they are all there are."""
+    if y.dtype.kind != "i":
+        return chosen
+    codes = np.maximum(y, 0)
+    all_of_it = np.bincount(codes) == np.bincount(codes[chosen], minlength=int(codes.max()) + 1)
+    first = np.unique(codes[chosen], return_index=True)
+    staying = [place for code, place in zip(*first, strict=True) if all_of_it[code]]
+    return np.delete(chosen, staying) if len(staying) < len(chosen) else chosen

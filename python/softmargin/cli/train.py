@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,30 @@ import numpy as np
 
 import softmargin as sm
 from softmargin.cli import labels, schedules, specs
-from softmargin.cli.errors import CliError, one_line
-from softmargin.cli.options import ReadOptions, TrainOptions
-from softmargin.cli.progress import EpochProgress, speaker
+from softmargin.cli.errors import CliError, choose, one_line
+from softmargin.cli.options import SOLVERS, ReadOptions, TrainOptions
+from softmargin.cli.progress import EpochProgress, SolveProgress, speaker
 from softmargin.cli.split import hold_out
 from softmargin.cli.tables import Reading, Table, read_table
+from softmargin.estimators.classifier import OF_ONE_OUTPUT, LinearClassifier
+from softmargin.estimators.native import BATCH_SIZE
+from softmargin.estimators.options import AUTOMATIC_RULE
+from softmargin.estimators.regressor import LinearRegressor
 from softmargin.model_file import Model, save_model
+
+# Passes of an update rule over the rows, as the estimators have it.
+EPOCHS = 100
 
 
 def train(file: Path, read: ReadOptions, options: TrainOptions) -> int:
     """Train, report the held-out score, write the model; the exit code."""
     loss = specs.loss(options.loss)
     penalty = specs.penalty(options.penalty, options.alpha, options.l1_ratio)
-    rule = specs.optimizer(options.rule, options.lr, options.set)
+    solver = _solver(options)
     _check(options)
-    schedules.build(options.schedule, options.epochs, 1)  # a wrong one is told before the file is read
+    epochs = EPOCHS if options.epochs is None else options.epochs
+    if options.schedule is not None:
+        schedules.build(options.schedule, epochs, 1)  # a wrong one is told before the file is read
     output = _output(file, options.output)
 
     say = speaker(quiet=options.json)
@@ -46,43 +56,40 @@ def train(file: Path, read: ReadOptions, options: TrainOptions) -> int:
         if len(y) < 2:
             raise CliError(f"--validation: expected rows to hold out, got a file of {len(y)}", "--validation 0")
         X, y, X_val, y_val = hold_out(X, y, share, options.seed)
-    n_steps = 1 if options.batch_size == "full" else -(-len(y) // options.batch_size)
-    schedule = schedules.build(options.schedule, options.epochs, n_steps)
     threads = options.threads or sm.get_num_threads()
+    by = solver if isinstance(solver, str) else specs.describe(solver)
     say(
-        f"train  {loss}{'' if penalty is None else ' + ' + specs.describe(penalty)}, {specs.describe(rule)}, "
-        f"batch {options.batch_size}, {threads} {'thread' if threads == 1 else 'threads'}, {sm.simd_level()}"
+        f"train  {loss}{'' if penalty is None else ' + ' + specs.describe(penalty)}, {by}, "
+        f"{threads} {'thread' if threads == 1 else 'threads'}, {sm.simd_level()}"
     )
-    if (hint := _scale_hint(X, options)) is not None:
+    if (hint := _scale_hint(X, options)) is not None and solver != "exact":
         say(hint)
 
     start = time.perf_counter()
-    with EpochProgress(options.epochs, quiet=options.json) as progress:
+    exact = solver == "exact"
+    shown: Any = SolveProgress if exact else EpochProgress
+    with shown(epochs, quiet=options.json) as progress, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator = _estimator(loss, penalty, solver, options, epochs, len(y), progress)
         try:
-            result = sm.fit(
-                X,
-                y,
-                loss=loss,
-                penalty=penalty,
-                optimizer=rule,
-                schedule=schedule,
-                batch_size=None if options.batch_size == "full" else options.batch_size,
-                epochs=options.epochs,
-                rng=options.seed,
-                fit_intercept=not options.no_intercept,
-                standardize=options.standardize,
-                W0=_start(y, classes, X, y_val),
-                validation=None if X_val is None else (X_val, y_val),
-                callback=progress,
-                num_threads=options.threads,
-                margin=options.margin,
-                delta=options.delta,
-            )
+            estimator.fit(X, y, validation=None if exact or X_val is None else (X_val, y_val))
         except (FloatingPointError, TypeError, ValueError) as error:
             raise CliError(_as_option(error)) from None
     seconds = time.perf_counter() - start
+    notes = [one_line(warning.message) for warning in caught if isinstance(warning.message, Warning)]
+    for note in notes:
+        say(f"note   {note}")
 
-    model = Model(result.W, result.intercept, loss, classes, table.feature_names)
+    of_one = classes is not None and len(classes) == 2
+    loss = OF_ONE_OUTPUT.get(loss, loss) if of_one else loss
+    W = np.atleast_2d(estimator.coef_)
+    model = Model(
+        W,
+        None if options.no_intercept else np.atleast_1d(estimator.intercept_).astype(W.dtype),
+        loss,
+        classes,
+        table.feature_names,
+    )
     score_of, score, n_scored = _score(model, table, X_val, y_val, options.threads)
     save_model(
         output,
@@ -91,13 +98,15 @@ def train(file: Path, read: ReadOptions, options: TrainOptions) -> int:
         loss=loss,
         classes=classes,
         feature_names=table.feature_names,
-        options=_recorded(table, options, penalty, rule),
+        options=_recorded(table, options, penalty, by),
     )
     measure = "R²" if classes is None else "accuracy"
     if options.json:
         report = {
             "model": str(output),
             "loss": loss,
+            "solver": by,
+            "gap": None if np.isnan(estimator.gap_) else estimator.gap_,
             "classes": classes,
             "n_samples": len(y),
             "n_features": int(table.X.shape[1]),
@@ -107,9 +116,14 @@ def train(file: Path, read: ReadOptions, options: TrainOptions) -> int:
             "score_of": score_of,
             "score_samples": n_scored,
             "seconds": seconds,
+            "notes": notes,
         }
         print(json.dumps(report))
     else:
+        if exact and not np.isnan(estimator.gap_):
+            say(
+                f"gap    {estimator.gap_:.2g}: F = {estimator.loss_:.6g} is at most so much above the optimum, in proportion"
+            )
         if score is not None:
             say(f"score  {measure} {score:.4f} on {n_scored} {score_of} rows")
         say(f"wrote  {output} after {seconds:.2f} s")
@@ -117,11 +131,53 @@ def train(file: Path, read: ReadOptions, options: TrainOptions) -> int:
     return 0
 
 
-def _start(y: Any, classes: Any, X: Any, y_val: Any) -> Any:
-    """Zeros where `fit` could not tell the number of classes: the last ones are only among the held-out rows."""
-    if classes is None or y_val is None or y.dtype.kind == "f" or int(y.max()) + 1 == len(classes):
-        return None
-    return np.zeros((len(classes), X.shape[1]), np.float64 if X.dtype == np.float64 else np.float32)
+def _solver(options: TrainOptions) -> Any:
+    """What the estimator's `solver` is to be: "exact", a rule whose rate is to be found, or one with its rate."""
+    name = choose("--solver", options.solver, SOLVERS)
+    given = {
+        "lr": options.lr,
+        "set": options.set or None,
+        "schedule": options.schedule,
+        "epochs": options.epochs,
+        "batch-size": options.batch_size,
+    }
+    asked = next((option for option, value in given.items() if value is not None), None)
+    if name == "exact" and asked is not None:
+        raise CliError(f"--{asked}: expected an update rule as --solver, got 'exact'", "as in --solver adam")
+    if name == "auto":
+        name = "exact" if asked is None else AUTOMATIC_RULE
+    if name == "exact" or (options.lr is None and not options.set):
+        return name
+    return specs.optimizer(name, options.lr, options.set)
+
+
+def _estimator(
+    loss: str, penalty: Any, solver: Any, options: TrainOptions, epochs: int, n_samples: int, progress: Any
+) -> Any:
+    real = sm.losses.info(loss)["target"] == "real"
+    size: Any = options.batch_size
+    size = "auto" if size is None else None if size == "full" else size
+    schedule = None
+    if options.schedule is not None:
+        size = BATCH_SIZE if size == "auto" else size
+        n_steps = 1 if size is None else -(-n_samples // size)
+        schedule = schedules.build(options.schedule, epochs, n_steps)
+    kind: Any = LinearRegressor if real else LinearClassifier
+    return kind(
+        loss,
+        **({"delta": options.delta} if real else {"margin": options.margin}),
+        penalty=penalty,
+        solver=solver,
+        schedule=schedule,
+        batch_size=size,
+        max_epochs=epochs,
+        tol=options.tol,
+        fit_intercept=not options.no_intercept,
+        standardize=options.standardize,
+        random_state=options.seed,
+        callbacks=progress,
+        num_threads=options.threads,
+    )
 
 
 def _as_option(error: Exception) -> str:
@@ -133,9 +189,9 @@ def _as_option(error: Exception) -> str:
 
 
 def _check(options: TrainOptions) -> None:
-    if options.epochs < 1:
+    if options.epochs is not None and options.epochs < 1:
         raise CliError(f"--epochs: expected at least 1, got {options.epochs}")
-    if options.batch_size != "full" and options.batch_size < 1:
+    if isinstance(options.batch_size, int) and options.batch_size < 1:
         raise CliError(f"--batch-size: expected at least 1, or full, got {options.batch_size}")
     if options.threads is not None and options.threads < 1:
         raise CliError(f"--threads: expected at least 1, got {options.threads}")
@@ -187,11 +243,11 @@ def _scale_hint(X: Any, options: TrainOptions) -> str | None:
     return f"hint   features reach {largest:g}; --standardize usually learns faster" if largest > 30 else None
 
 
-def _recorded(table: Table, options: TrainOptions, penalty: Any, rule: Any) -> dict[str, Any]:
+def _recorded(table: Table, options: TrainOptions, penalty: Any, solver: str) -> dict[str, Any]:
     """What the model file keeps of how it was made, and what `predict` needs to read a file the same way."""
     kept = {key: value for key, value in dataclasses.asdict(options).items() if key not in ("output", "json")}
     kept["penalty"] = None if penalty is None else specs.describe(penalty)
-    kept["rule"] = specs.describe(rule)
+    kept["solver"] = solver
     return {"train": kept, "target": table.target, "zero_based": table.zero_based}
 
 

@@ -4,7 +4,7 @@ A schedule acts once a step or once an epoch, as its `acts` says. Steps count th
 from 0; a schedule's horizon is its own argument, so that going on with more epochs changes nothing of what was done.
 """
 
-from .formulas import Constant, Cosine, InverseScaling, Step, Warmup
+from .formulas import Constant, Cosine, InverseScaling, Polynomial, Step, Warmup
 from .plateau import PlateauState, ReduceOnPlateau
 from .schedule import Schedule
 
@@ -13,6 +13,7 @@ __all__ = [
     "Cosine",
     "InverseScaling",
     "PlateauState",
+    "Polynomial",
     "ReduceOnPlateau",
     "Schedule",
     "Step",
@@ -28,6 +29,7 @@ def names() -> tuple[str, ...]:
     --------
     >>> import softmargin as sm
     >>> sm.schedules.names()
-    ('Constant', 'InverseScaling', 'Step', 'Cosine', 'Warmup', 'ReduceOnPlateau')
+    ('Constant', 'InverseScaling', 'Step', 'Cosine', 'Polynomial', 'Warmup', 'ReduceOnPlateau')
     """
-    return tuple(made.__name__ for made in (Constant, InverseScaling, Step, Cosine, Warmup, ReduceOnPlateau))
+    made = (Constant, InverseScaling, Step, Cosine, Polynomial, Warmup, ReduceOnPlateau)
+    return tuple(cls.__name__ for cls in made)

@@ -146,6 +146,48 @@ class Cosine(Schedule):
 
 
 @dataclass(frozen=True)
+class Polynomial(Schedule):
+    """Falls to zero as a power of what is left: lr_t = lr (1 - t / total_iters)^power, t = 0, 1, ...
+
+    Parameters
+    ----------
+    total_iters : int
+        Steps (or epochs) until the rate is 0, which it stays; at least 1.
+    power : float, default 1
+        1 is a straight line; at least 0.
+    acts : {"step", "epoch"}, default "step"
+        What t counts.
+
+    Notes
+    -----
+    PyTorch's ``PolynomialLR``. The straight line is what the theory of the last iterate finds best where the number of steps
+    is known beforehand: with it the last weights are as good as an average of them all.
+
+    Source: Defazio, Cutkosky, Mehta and Mishchenko, Optimal Linear Decay Learning Rate Schedules and Further Refinements, 2023.
+
+    Examples
+    --------
+    >>> import softmargin as sm
+    >>> sm.schedules.Polynomial(total_iters=4).lr(0, 6, 0, 1.0)
+    array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
+    """
+
+    total_iters: int
+    power: float = 1.0
+    acts: Acts = "step"
+
+    def __post_init__(self) -> None:
+        choose("acts", self.acts, ACTS)
+        store(self, total_iters=as_integer("total_iters", self.total_iters), power=as_number("power", self.power))
+
+    def lr(self, first_step: int, n_steps: int, epoch: int, base_lr: float, state: Any = None) -> Rates:
+        """Return lr (1 - t / total_iters)^power, 0 from total_iters on."""
+        left = np.maximum(1 - self._count(first_step, n_steps, epoch) / self.total_iters, 0.0)
+        rates: Rates = base_lr * left**self.power
+        return rates
+
+
+@dataclass(frozen=True)
 class Warmup(Schedule):
     """Rises linearly at the start: the rate of `after` times start_factor + (1 - start_factor) min(t / total_iters, 1).
 

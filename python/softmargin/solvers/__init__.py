@@ -3,12 +3,13 @@
 from .certifying import Certified, certify
 from .exact import solve
 from .path import PathResult, solve_path
-from .results import ConvergenceWarning, SolveRecord, SolveResult
+from .results import ConvergenceWarning, SolveInfo, SolveRecord, SolveResult
 
 __all__ = [
     "Certified",
     "ConvergenceWarning",
     "PathResult",
+    "SolveInfo",
     "SolveRecord",
     "SolveResult",
     "certify",

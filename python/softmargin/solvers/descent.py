@@ -122,6 +122,8 @@ class Descent:
         free[:n] = (self.x[:n] != 0) | (np.abs(self.g[:n]) > l1)
         signs = np.where(self.x[:n] != 0, np.sign(self.x[:n]), -np.sign(pseudo[:n]))
         noise = NOISE * float(np.finfo(self.dtype).eps) * abs(self.F)
+        if not pseudo.any():  # the optimum, to the last bit: at the start, where l1 leaves nothing
+            return False
         for p in self._directions(pseudo, metric, free, signs):
             # An unknown that leaves 0 leaves it downhill.
             p[:n] = np.where((self.x[:n] == 0) & (p[:n] * pseudo[:n] >= 0), 0.0, p[:n])

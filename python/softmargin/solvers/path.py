@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -24,9 +23,9 @@ from softmargin._validation import (
 from softmargin.objective import read_data
 from softmargin.penalties import Penalty
 
-from .engine import Engine, Limits
-from .exact import DEFAULT_PENALTY, METHODS, arithmetic, automatic, finish, prepare
-from .problem import Array
+from .chain import Chain
+from .engine import Limits
+from .exact import DEFAULT_PENALTY, METHODS
 from .results import SolveResult, warn_if_not_converged
 
 Mask = npt.NDArray[np.bool_]
@@ -145,11 +144,17 @@ margin, delta
     masks = [None] if folds is None else [train for train, _ in _folds(folds, n)]
     tests = [] if folds is None else [test for _, test in _folds(folds, n)]
     chosen, threads = choose("method", method, METHODS), as_threads(num_threads)
-    limits = Limits(as_number("tol", tol), as_integer("max_iter", max_iter, 0))
+    chain = Chain(
+        Limits(as_number("tol", tol), as_integer("max_iter", max_iter, 0)),
+        method=chosen,
+        fit_intercept=as_bool("fit_intercept", fit_intercept),
+        standardize=as_bool("standardize", standardize),
+        num_threads=threads,
+    )
+    intercept_penalty = as_number("intercept_penalty", intercept_penalty)
     order = np.argsort(-strengths)
     results: list[list[SolveResult]] = []
     val_loss = np.zeros((len(tests), len(strengths)))
-    grams: list[Array] | None = None
     n_passes = 0.0
     for fold, mask in enumerate(masks):
         data = read_data(
@@ -162,28 +167,12 @@ margin, delta
             margin=margin,
             delta=delta,
         )
-        last: SolveResult | None = None if not results else results[-1][int(order[0])]
+        chain.last = None if not results else results[-1][int(order[0])]
         found: dict[int, SolveResult] = {}
         for i in order:
-            problem = prepare(
-                data,
-                with_alpha(penalty, float(strengths[i])),
-                fit_intercept=as_bool("fit_intercept", fit_intercept),
-                standardize=as_bool("standardize", standardize),
-                intercept_penalty=as_number("intercept_penalty", intercept_penalty),
-                num_threads=threads,
-                deadline=None,
-            )
-            x = np.zeros(problem.size)
-            if last is not None:
-                x = problem.from_raw(last.W, np.zeros(problem.n_outputs) if last.intercept is None else last.intercept)
-            engine = Engine(
-                problem, x, automatic(problem) if chosen == "auto" else chosen, limits, arithmetic(problem), grams
-            )
-            last = found[int(i)] = finish(engine, time.perf_counter())
-            grams = engine.first_grams
-            n_passes += last.n_passes
-            warn_if_not_converged(last, limits.tol, f"alpha={strengths[i]:g}: a larger max_iter goes on")
+            found[int(i)] = result = chain.solve(data, with_alpha(penalty, float(strengths[i])), intercept_penalty)
+            n_passes += result.n_passes
+            warn_if_not_converged(result, chain.limits.tol, f"alpha={strengths[i]:g}: a larger max_iter goes on")
         results.append([found[i] for i in range(len(strengths))])
         if tests:
             held_out = read_data(

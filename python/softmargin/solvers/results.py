@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,25 @@ class SolveRecord:
     seconds: float
     loss: float
     gap: float | None = None
+
+
+@dataclass(frozen=True)
+class SolveInfo(SolveRecord):
+    """What a callback of `solve` is given: the record, and W and the intercept in raw units, made when they are asked for."""
+
+    weights: Callable[[], tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]] = field(
+        default=lambda: (np.zeros((0, 0)), None), repr=False, compare=False
+    )
+
+    @property
+    def W(self) -> npt.NDArray[np.float64]:
+        """W (n_outputs, n_features) in raw units; a copy."""
+        return self.weights()[0]
+
+    @property
+    def intercept(self) -> npt.NDArray[np.float64] | None:
+        """The intercept (n_outputs,) in raw units, or None; a copy."""
+        return self.weights()[1]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -30,7 +30,7 @@ class EpochRecord:
     seconds : float
         Time of its steps, without the validation set.
     val_loss : float or None
-        Mean loss on the validation set, without the penalty and without sample weights.
+        Mean loss on the validation set, weighted where it came with weights, without the penalty.
     val_score : float or None
         On the validation set: accuracy for classes and signs, R^2 for real targets.
     """
@@ -81,6 +81,8 @@ class RunState:
         The standardisation; scale 0 marks a constant feature.
     options : dict
         The options of the run, which a later run has to share.
+    average : pair of ndarray (n_outputs, n_features) and (n_outputs,) or None
+        The averages of W and the intercept, in float64; None without ``average=True``.
     """
 
     W: npt.NDArray[Any]
@@ -91,6 +93,7 @@ class RunState:
     mean: npt.NDArray[np.float64] | None
     scale: npt.NDArray[np.float64] | None
     options: Mapping[str, Any]
+    average: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,7 +103,7 @@ class FitResult(LinearModel):
     Attributes
     ----------
     W : ndarray (n_outputs, n_features)
-        In raw units.
+        In raw units; with ``average=True`` the average of the iterates, of which the last is in `run_state`.
     intercept : ndarray (n_outputs,) or None
         In raw units; None with ``fit_intercept=False``.
     history : tuple of EpochRecord

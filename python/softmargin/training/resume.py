@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from typing import Any
 
@@ -52,6 +53,12 @@ def resumable(resume: Any) -> RunState:
     if resume.run_state is None or resume.optimizer_state is None:
         raise ValueError("resume: expected a FitResult of fit, got one of a search; give its W as W0")
     return resume.run_state
+
+
+def with_new_data(before: RunState, options: dict[str, Any]) -> RunState:
+    """Return the state of a run that goes on with other samples, as many features and outputs as before."""
+    taken = {name: options[name] for name in ("X", "y", "sample_weight", "batch_size")}
+    return dataclasses.replace(before, options={**before.options, **taken})
 
 
 def check_same_run(

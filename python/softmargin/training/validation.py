@@ -17,20 +17,22 @@ class Validation:
     """A checked validation set of a run; no copy of X_val is made."""
 
     def __init__(self, validation: Any, train: Data, num_threads: int, **loss_options: Any) -> None:
-        """Check (X_val, y_val) against the training set."""
-        if not isinstance(validation, tuple | list) or len(validation) != 2:
+        """Check (X_val, y_val), or (X_val, y_val, sample_weight), against the training set."""
+        if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
             raise TypeError(f"validation: expected a pair (X_val, y_val), got {describe(validation)}")
-        X, y = validation
+        X, y, weight = (*validation, None)[:3]
         matrix = read_matrix(X, "validation[0]")
         check_n_features("validation[0]", matrix.n_features, train.matrix.n_features)
         try:
-            self.data = read_data(matrix, y, n_outputs=train.n_outputs, dtype=train.dtype, **loss_options)
+            self.data = read_data(
+                matrix, y, n_outputs=train.n_outputs, dtype=train.dtype, sample_weight=weight, **loss_options
+            )
         except (TypeError, ValueError) as error:
             raise type(error)(_renamed(error)) from None
         self.num_threads = num_threads
 
     def evaluate(self, W: npt.NDArray[Any], b: npt.NDArray[Any] | None) -> tuple[float, float]:
-        """Return the mean loss, without the penalty, and the score."""
+        """Return the mean loss, weighted, without the penalty, and the score, which is not weighted."""
         try:
             loss, _, _ = self.data.problem.loss_and_grad(W, b, gradient=False, num_threads=self.num_threads)
         except ValueError as error:  # X_val is looked at here for the first time
@@ -68,7 +70,7 @@ def score(kind: str, scores: npt.NDArray[Any], targets: npt.NDArray[Any]) -> flo
 def _renamed(error: Exception) -> str:
     """The message with the user's name of the argument."""
     text = str(error)
-    for name, given in (("X", "validation[0]"), ("y", "validation[1]")):
+    for name, given in (("X", "validation[0]"), ("y", "validation[1]"), ("sample_weight", "validation[2]")):
         if text.startswith((f"{name}:", f"{name}.")):
             return given + text[len(name) :]
     return text

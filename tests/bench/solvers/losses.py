@@ -34,6 +34,13 @@ def logistic(S, y):
     return np.logaddexp(0, -T * S).sum(axis=1), -T * P, lambda V: P * (1 - P) * V
 
 
+def binary_hinge(S, y):
+    """sum_j max(0, 1 - t_j s_j), which has no curvature: its optimum is not for Newton's method."""
+    T = signs(y, S.shape[1])
+    H = np.maximum(1 - T * S, 0)
+    return H.sum(axis=1), -T * (H > 0), np.zeros_like
+
+
 def binary_squared_hinge(S, y):
     """sum_j max(0, 1 - t_j s_j)^2"""
     T = signs(y, S.shape[1])
@@ -57,4 +64,4 @@ def squared_hinge(S, y):
     return (H**2).sum(axis=1), close(2 * H), curvature
 
 
-LOSSES = {f.__name__: f for f in (softmax, logistic, binary_squared_hinge, squared_hinge)}
+LOSSES = {f.__name__: f for f in (softmax, logistic, binary_hinge, binary_squared_hinge, squared_hinge)}

@@ -1,0 +1,1 @@
+"""The scikit-learn estimators: `softmargin.linear_model` and `softmargin.svm` tell their names."""

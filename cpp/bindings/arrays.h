@@ -64,6 +64,7 @@ class ProblemObject {
 
   bool is_float() const { return is_float_; }
   const Matrix& X() const { return *X_; }
+  int loss() const { return loss_; }
   int64_t n_outputs() const { return n_outputs_; }
   double total_weight() const { return total_weight_; }
 

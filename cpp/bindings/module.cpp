@@ -9,5 +9,6 @@ PYBIND11_MODULE(_core, m) {
   softmargin::bind_matrix(m);
   softmargin::bind_objective(m);
   softmargin::bind_rowwise(m);
+  softmargin::bind_coordinates(m);
   softmargin::bind_train(m);
 }

@@ -64,6 +64,24 @@ def row_hessians(
     problem: Problem, S: _Array, shift: _Array, V: _Array, *, num_threads: int = 0
 ) -> NDArray[np.float64]: ...
 def row_conjugates(problem: Problem, A: _Array, *, num_threads: int = 0) -> float: ...
+def ascend(
+    problem: Problem,
+    A: NDArray[np.float64],
+    W: NDArray[np.float64],
+    b: NDArray[np.float64],
+    rest: NDArray[np.uint8],
+    streak: NDArray[np.uint8],
+    squares: NDArray[np.float64],
+    *,
+    l2: float,
+    pull: float,
+    feature_scale: NDArray[np.float64] | None = None,
+    seed: int = 0,
+    epoch: int = 0,
+    num_threads: int = 0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def row_squares(X: Matrix, feature_scale: NDArray[np.float64] | None = None) -> NDArray[np.float64]: ...
+def sparse_gram(X: Matrix, weight: NDArray[np.float64], *, single: bool = False, num_threads: int = 0) -> _Array: ...
 def scores(W: _Array, b: _Array | None, X: Matrix, num_threads: int = 0) -> _Array: ...
 
 @final

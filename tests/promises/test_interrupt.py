@@ -181,6 +181,16 @@ def test_solve(loss, method):
     assert answers_in_time(lambda: [sm.solve(X, y, **options) for _ in range(10**4)])
 
 
+def test_solve_by_dual_coordinate_ascent():
+    """Also while it draws the order of an epoch; and the Gram matrix of sparse rows, which the certificate does not need."""
+    X, y = sparse(2 * 10**5, 512, 20), np.arange(2 * 10**5) % 3
+    options = {"loss": "binary_hinge", "method": "dual", "penalty": sm.L2(1.0), "tol": 0.1}
+    sm.solve(X, y, **options)
+    assert answers_in_time(lambda: [sm.solve(X, y, **options) for _ in range(10**4)])
+    matrix, weight = as_problem(X, 3)[0], np.ones(2 * 10**5)
+    assert answers_in_time(lambda: [_core.sparse_gram(matrix, weight) for _ in range(10**4)])
+
+
 @pytest.mark.parametrize("X", [rows_of_one(2 * 10**5, 512), sparse(2 * 10**5, 512, 20)], ids=["dense", "sparse"])
 def test_everything_is_usable_afterwards(X):
     """Objects that were interrupted give the bits that others give, arrays of the caller are as they were."""

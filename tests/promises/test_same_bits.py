@@ -136,3 +136,22 @@ def test_solve(loss, method):
             return result.W, result.intercept, result.loss, result.gap, [record.loss for record in result.history]
 
         assert len(bits(everything)) == 1
+
+
+@pytest.mark.parametrize("loss", [name for name in sm.losses.names() if sm.losses.info(name)["target"] != "classes"])
+def test_solve_by_dual_coordinate_ascent(loss):
+    """Of five outputs, in pairs and a last odd one."""
+    X = scipy.sparse.csr_array(np.where(RNG.random((500, 80)) < 0.2, RNG.normal(size=(500, 80)), 0))
+    y = targets(loss, 500, 5)
+
+    def everything(num_threads):
+        result = sm.solve(X, y, loss=loss, penalty=sm.L2(0.05), method="dual", tol=1e-2, num_threads=num_threads)
+        return result.W, result.intercept, result.loss, result.gap, [record.loss for record in result.history]
+
+    assert len(bits(everything)) == 1
+
+
+def test_sparse_gram():
+    X = scipy.sparse.csr_array(np.where(RNG.random((900, 150)) < 0.2, RNG.normal(size=(900, 150)), 0))
+    weight = RNG.random(900)
+    assert len(bits(lambda n: np.tril(_core.sparse_gram(as_matrix(X), weight, num_threads=n)))) == 1

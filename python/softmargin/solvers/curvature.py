@@ -7,6 +7,7 @@ from scipy.linalg import lapack
 
 from softmargin import _core
 
+from .gram import centred_gram
 from .problem import ROWS_AT_ONCE, Array, Float, LinearProblem
 
 
@@ -59,7 +60,11 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
             if other == c or (other < c and not separate):
                 blocks[other, c] = columns[:, other].copy() if k > 1 else columns[:, other]
     H = np.zeros((k, d + 1, k, d + 1))
-    for start in range(0, n, ROWS_AT_ONCE):
+    if problem.is_sparse():
+        for (other, c), h in blocks.items():
+            lower = np.tril(centred_gram(problem, h))
+            H[other, :, c] = lower + np.tril(lower, -1).T
+    for start in () if problem.is_sparse() else range(0, n, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, n))
         Z = np.empty((rows.stop - start, d + 1))
         Z[:, :d], Z[:, d] = problem.rows(rows, "float64"), 1.0

@@ -65,25 +65,51 @@ class Certificate:
 
         smoothing: centre (n_samples, n_outputs) and width, for a loss that is not smooth.
         """
-        problem, core = self.problem, self.problem.core("float64")
-        S = problem.scores(x, "float64")
+        core = self.problem.core("float64")
+        S = self.problem.scores(x, "float64")
         if smoothing is not None:
             core.smooth(*smoothing)
-        none = np.zeros(problem.n_outputs)
-        differentiable = smoothing is not None or _core.registry()["losses"][problem.data.loss]["smooth"]
-        shift = self._best_intercept(S) if self.constrained and differentiable else none
-        _, A, _ = _core.row_losses(core, S, shift, num_threads=problem.num_threads)
+        differentiable = smoothing is not None or self._smooth_loss
+        shift = self._best_intercept(S) if self.constrained and differentiable else np.zeros(self.problem.n_outputs)
+        _, A, _ = _core.row_losses(core, S, shift, num_threads=self.problem.num_threads)
         if smoothing is not None:
             core.smooth(None, 0.0)
-        value = self._mean_loss(S, shift)
+        checked = self._checked(x, S, shift)
         if smoothing is not None:
-            # The best intercept is that of the smoothed loss.
-            value, shift = min((value, shift), (self._mean_loss(S, none), none), key=lambda pair: pair[0])
             core.smooth(*smoothing)
+        self._drop_absent(A)
+        return self._with(checked, *self.problem.combine(A, "float64"), A)
+
+    def check_dual(self, A: Float, b: Float) -> Checked:
+        """Return the same of dual variables A (n_samples, n_outputs), overwritten, and the model that they make with b in units of X."""
+        problem = self.problem
+        self._drop_absent(A)
+        G, r = problem.combine(A, "float64")
+        x = weights_of(problem, G, b)
+        S = problem.scores(x, "float64")
+        shift = self._best_intercept(S) if self.constrained and self._smooth_loss else np.zeros(problem.n_outputs)
+        return self._with(self._checked(x, S, shift), G, r, A)
+
+    def _checked(self, x: Float, S: Float, shift: Float) -> Checked:
+        """F at x, whose scores are S, with the intercepts moved by `shift` where that lowers it."""
+        problem = self.problem
+        value = self._mean_loss(S, shift)
+        if shift.any() and not self._smooth_loss:
+            # The best intercept is that of the smoothed loss.
+            none = np.zeros_like(shift)
+            value, shift = min((value, shift), (self._mean_loss(S, none), none), key=lambda pair: pair[0])
         x = x.copy()
         x[problem.n_weights :] += shift
-        self.best = max(self.best, self.dual(A))
         return Checked(x, value + problem.penalty(x), self.best)
+
+    def _with(self, checked: Checked, G: Float, r: Float, A: Float) -> Checked:
+        """The same with the best dual value, that of A among them."""
+        self.best = max(self.best, self._value(A, G, r))
+        return checked._replace(dual=self.best)
+
+    @property
+    def _smooth_loss(self) -> bool:
+        return bool(_core.registry()["losses"][self.problem.data.loss]["smooth"])
 
     def _mean_loss(self, S: Float, shift: Float) -> float:
         core, threads = self.problem.core("float64"), self.problem.num_threads
@@ -97,12 +123,18 @@ class Certificate:
 
     def dual(self, A: Float) -> float:
         """Return D at A (n_samples, n_outputs), which lies in the domain of the conjugate; A is overwritten."""
+        self._drop_absent(A)
+        return self._value(A, *self.problem.combine(A, "float64"))
+
+    def _drop_absent(self, A: Float) -> None:
+        if self.constrained:
+            self._balance = self._balance or Balance(self.problem)
+            self._balance.drop_absent(A)
+
+    def _value(self, A: Float, G: Float, r: Float) -> float:
+        """D at A, whose weighted sums are G and r; all are overwritten."""
         problem = self.problem
         l1, l2, intercept = problem.regularizer
-        if self.constrained:
-            self._balance = self._balance or Balance(problem)
-            self._balance.drop_absent(A)
-        G, r = problem.combine(A, "float64")
         value = 0.0
         if self.constrained:
             assert self._balance is not None
@@ -110,8 +142,8 @@ class Certificate:
         elif problem.fit_intercept:
             value -= float(r @ r) / (2 * intercept)
         if l2 > 0:
-            excess = np.maximum(np.abs(G) - l1, 0.0)
-            value -= float((excess**2).sum()) / (2 * l2)
+            excess = np.maximum(np.abs(G) - l1, 0.0) if l1 > 0 else G
+            value -= float(np.vdot(excess, excess)) / (2 * l2)
         elif l1 > 0:
             largest = float(np.abs(G).max(initial=0.0))
             if largest > l1:
@@ -169,3 +201,9 @@ class Certificate:
             unit[:, c] = 1.0
             columns.append(np.average(second_derivatives(problem, S, unit), axis=0, weights=weight))
         return np.array(columns)
+
+
+def weights_of(problem: LinearProblem, G: Float, b: Float) -> Float:
+    """Return the x of weights -G / l2, where an l2 penalty is the only one, and of intercepts b (n_outputs,) in units of X."""
+    V = G * (-1.0 / problem.regularizer.l2)
+    return problem.join(V, b + (V * problem.inverse_scale if problem.is_scaled else V) @ problem.centre)

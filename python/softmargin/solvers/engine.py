@@ -12,38 +12,30 @@ import numpy as np
 from softmargin import _core
 
 from .blas import one_thread
-from .curvature import curvatures, weighted_mean
+from .coordinate_ascent import CoordinateAscent
 from .descent import Descent
 from .dual import Certificate, Checked
-from .gram import gram_work, hessian_work, pass_work, sample_size, sampled_grams
-from .metric import Diagonal, Exact, Gram, Metric
+from .metric import Metric
+from .metrics import MOST_UNKNOWNS, Metrics
 from .problem import Array, Float, LinearProblem, Stopped
 from .results import SolveInfo, SolveRecord
 from .row_space import RowSpace
+from .row_space import applies as rows_apply
 from .smoothing import Rounds
 
-# Few unknowns: the Hessian can be a metric, and the solution is carried on towards rounding.
-MOST_UNKNOWNS = 2000
-
-# What that takes beyond the passes that reached the tolerance, and where rounding begins.
+# What going on towards rounding takes, where the unknowns are few, beyond the passes that reached the tolerance; and where rounding
+# begins.
 FINISH_PASSES = 10
 ROUNDING = 1e-15
-
-# Passes between two metrics, in proportion to all passes: near the optimum the curvature has settled.
-BETWEEN_METRICS = 0.3
-
-# A Gram matrix that several outputs share is kept until the mean curvature has changed by this factor: weights of the rows
-# that follow it did not save passes on CIFAR-10.
-CHANGE = 2.0
-
-# What a diagonal metric costs, in passes.
-DIAGONAL_PASSES = 4.0
 
 # Rounds of a loss that is not smooth in which no step helped and the gap did not fall, before it is given up.
 FRUITLESS = 3
 
 # Passes over X between two looks at a certificate whose size cannot be told from the gradient, in proportion to all passes.
 BETWEEN_LOOKS = 0.25
+
+# How much smaller the gap that a method estimates has to become after a certificate that was larger.
+STRICTER = 0.3
 
 
 class Limits(NamedTuple):
@@ -57,7 +49,8 @@ class Limits(NamedTuple):
 class Engine:
     """One run of `solve` on a problem.
 
-    `method` is "gram", "diagonal" or "newton": the metric; or "rows": descent in the span of the rows.
+    `method` is "gram", "diagonal" or "newton": the metric; or "rows", descent in the span of the rows, or "dual", ascent on their dual
+    variables: where these end before the tolerance is reached, the next one goes on from there.
     """
 
     def __init__(
@@ -71,8 +64,8 @@ class Engine:
         callback: Callable[[SolveInfo], object] | None = None,
     ) -> None:
         self.callback = callback
-        self.problem, self.method, self.limits, self.dtype, self.grams = problem, method, limits, dtype, grams
-        self.first_grams = grams  # of the first metric: what a similar problem can begin with
+        self.problem, self.method, self.limits, self.dtype = problem, method, limits, dtype
+        self.metrics = Metrics(problem, method, grams)
         self.certificate = Certificate(problem)
         self.history: list[SolveRecord] = []
         self.n_iter = 0
@@ -83,8 +76,9 @@ class Engine:
         self.rounds: Rounds | None = None  # of a loss that is not smooth
         self.fruitless = 0
         self.smooth = bool(_core.registry()["losses"][problem.data.loss]["smooth"])
-        self.last_check = self.last_metric = self.first_norm = 0.0
+        self.last_check = self.first_norm = 0.0
         self.gradient_norm = np.inf
+        self.on_rows: RowSpace | CoordinateAscent | None = None  # at work, or stopped
 
     def run(self) -> Checked:
         """Return the best point found, certified."""
@@ -96,7 +90,7 @@ class Engine:
             self._run()
         except Stopped:
             self.problem.deadline = None
-            if self.rounds is None and not self.smooth:
+            if self.rounds is None and not self.smooth and self.on_rows is None:
                 self.rounds = Rounds(self.problem, 1.0)
         if self.best is None or (not self.done() and self.last_checked is not self.x):
             self.problem.deadline = None
@@ -104,6 +98,11 @@ class Engine:
                 self._check(self.x)
         assert self.best is not None
         return self.best
+
+    @property
+    def first_grams(self) -> list[Array] | None:
+        """The Gram matrices of the first metric: what a similar problem can begin with."""
+        return self.metrics.first_grams
 
     @property
     def gap(self) -> float:
@@ -131,19 +130,27 @@ class Engine:
     # -- the steps ---------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        A: Float | None = None
+        if self.method == "dual":
+            ascent = CoordinateAscent(self.problem, self.x)
+            if self._on_rows(ascent):
+                return
+            A = ascent.A.T
+            self.method = "rows" if self.smooth and rows_apply(self.problem) else "diagonal"
         if self.method == "rows":
-            if self._in_row_space():
+            if self._on_rows(RowSpace(self.problem, self.x, self.dtype, A)):
                 return
             self.method = "diagonal"
+        self.metrics.method = self.method
         if not self.smooth:
             value, _ = self.problem.smooth(self.x, self.dtype)
-            self.rounds = Rounds(self.problem, value)
+            self.rounds = Rounds(self.problem, value, A)
         descent = Descent(self.problem, self.x, self.dtype)
         self.first_norm = self._norm(descent)
         if not self.certifiable and np.any(self.x):
             self.first_norm = float(np.linalg.norm(self.problem.smooth(np.zeros_like(self.x), self.dtype)[1]))
         self._begin_round(descent)
-        metric = self._metric(descent)
+        metric = self.metrics.make(descent)
         while self.n_iter < self.limits.max_iter:
             self.x = descent.x
             self._note(descent)
@@ -152,15 +159,15 @@ class Engine:
                     break
                 if self.rounds is not None:
                     self._next_round(descent)
-                    metric = self._metric(descent)
+                    metric = self.metrics.make(descent)
             moved = descent.step(metric)
             self.n_iter += 1
             if not moved:
                 if not self._unstuck(descent):
                     break
-                metric = self._metric(descent, exact=False)
+                metric = self.metrics.make(descent, exact=False)
             else:
-                metric = self._renewed(metric, descent)
+                metric = self.metrics.renewed(metric, descent)
         self.x = descent.x
         if self.done() and self.rounds is None:
             self._finish(descent, metric)
@@ -225,8 +232,13 @@ class Engine:
         return False
 
     def _check(self, x: Float) -> None:
+        """Look at the certificate of x, or of what the method on the rows has found."""
+        if self.on_rows is not None:
+            checked = self.on_rows.check(self.certificate)
+            self.x = x = checked.x
+        else:
+            checked = self.certificate.check(x, None if self.rounds is None else self.rounds.smoothing)
         self.last_checked = x
-        checked = self.certificate.check(x, None if self.rounds is None else self.rounds.smoothing)
         if self.best is None or checked.F <= self.best.F:
             self.best = checked
         self.last_check = self.problem.n_passes
@@ -261,94 +273,26 @@ class Engine:
         descent.restart()
         self._begin_round(descent)
 
-    def _in_row_space(self) -> bool:
-        """Descend on the coefficients of the rows; False if rounding ends it before the tolerance is reached."""
-        rows, strictness, moved = RowSpace(self.problem, self.x, self.dtype), 1.0, True
-        first = rows.gradient_norm or 1.0
-        try:
-            while True:
-                while rows.gap > strictness * self._tolerance(rows.F) and self.n_iter < self.limits.max_iter and moved:
-                    moved = rows.step()
-                    self.n_iter += 1
-                    self.gradient_norm = rows.gradient_norm / first
-                    self._record(rows.F, None, rows.x)
-                self.x = rows.x()
-                self._check(self.x)
-                if self.done() or self.n_iter >= self.limits.max_iter:
-                    return True
-                if rows.dtype == "float64":
-                    if not moved:
-                        return False
-                    strictness *= 0.3
-                rows.use("float64")
-                moved = True
-        except Stopped:
-            self.problem.deadline = None
-            self.x = rows.x()
-            raise
-
-    # -- metrics -----------------------------------------------------------------------------------------------------------
-
-    def _metric(self, descent: Descent, old: Metric | None = None, exact: bool = True) -> Metric:
-        """Make the metric anew at the current point; or keep the old one, if the outputs share it and it is as good.
-
-        exact=False: not of the Hessian, which has no curvature where a loss is flat or linear, and steps without end.
-        """
-        problem = self.problem
-        self.last_metric = problem.n_passes
-        if self.method == "newton" and exact:
-            return Exact(problem, descent.S.astype(np.float64))
-        if self.method == "diagonal":
-            rows = curvatures(problem, descent.S)
-            return Diagonal(
-                problem, self._at_least(weighted_mean(problem, rows)), mean_squares(problem, rows.mean(axis=1))
-            )
-        k, m = problem.n_outputs, sample_size(problem)
-        spent = problem.n_passes * pass_work(problem)
-        if exact and problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= spent:
-            descent.memory.clear()
-            return Exact(problem, descent.S.astype(np.float64))
-        separate = k > 1 and gram_work(problem, m, k) <= spent
-        rows = curvatures(problem, descent.S, exactly=separate)
-        h = self._at_least(weighted_mean(problem, rows))
-        if k > 1 and not separate and isinstance(old, Gram) and 1 / CHANGE < h.mean() / old.h.mean() < CHANGE:
-            return old
-        if separate:
-            return Gram(problem, h, sampled_grams(problem, rows, m))
-        if self.grams is None or gram_work(problem, m, 1) <= spent:
-            weights = rows.mean(axis=1, keepdims=True)
-            self.grams = sampled_grams(problem, weights if np.ptp(weights) > 0 else None, m)
-            self.first_grams = self.first_grams or self.grams
-        return Gram(problem, h, self.grams)
-
-    def _renewed(self, metric: Metric, descent: Descent) -> Metric:
-        """A new metric, as soon as the passes since the last one have cost as much, and are a share of all."""
-        cost = self._cost()
-        if self.problem.n_passes - self.last_metric < max(cost, BETWEEN_METRICS * self.problem.n_passes) and cost >= 0:
-            return metric
-        if self.method == "newton":
-            descent.memory.clear()
-        return self._metric(descent, metric)
-
-    def _cost(self) -> float:
-        """What a new metric costs, in passes."""
-        problem = self.problem
-        if self.method == "newton":
-            return -np.inf
-        if self.method == "diagonal":
-            return DIAGONAL_PASSES
-        m, work = sample_size(problem), pass_work(problem)
-        costs = [gram_work(problem, m, 1) / work, gram_work(problem, m, problem.n_outputs) / work]
-        if problem.size <= MOST_UNKNOWNS:
-            costs.append(hessian_work(problem) / work)
-        return max([cost for cost in costs if cost <= problem.n_passes], default=costs[0])
-
-    def _at_least(self, h: Float) -> Float:
-        """Curvatures that a metric can be made of."""
-        bound = _core.curvature(self.problem.data.loss, self.problem.n_outputs)
-        if self.rounds is not None:
-            bound = 2.0 / self.rounds.width
-        return np.maximum(h, 1e-6 * (bound or 1.0))
+    def _on_rows(self, solver: RowSpace | CoordinateAscent) -> bool:
+        """Work on the coefficients of the rows; False if the method ends before the tolerance is reached."""
+        strictness, moved, self.on_rows = 1.0, True, solver
+        first = solver.gradient_norm or 1.0
+        while True:
+            while solver.gap > strictness * self._tolerance(solver.F) and self.n_iter < self.limits.max_iter and moved:
+                moved = solver.step()
+                self.n_iter += 1
+                self.gradient_norm = solver.gradient_norm / first
+                self._record(solver.F, None, solver.x)
+            self._check(self.x)
+            if self.done() or self.n_iter >= self.limits.max_iter:
+                return True
+            if not moved and solver.is_exact:
+                self.on_rows = None
+                return False
+            if solver.is_exact:
+                strictness *= STRICTER
+            moved = True
+            solver.refine()
 
     def _finish(self, descent: Descent, metric: Metric) -> None:
         """Go on towards rounding where the unknowns are few, for as many passes again as it took so far."""
@@ -362,20 +306,6 @@ class Engine:
             if not descent.step(metric):
                 break
             self.n_iter += 1
-            metric = self._renewed(metric, descent)
+            metric = self.metrics.renewed(metric, descent)
         self._note(descent)
         self._check(descent.x)
-
-
-def mean_squares(problem: LinearProblem, rows: Float | None) -> Float:
-    """Return the mean over the rows, weighted by their curvature, of the squares of the centred and scaled features."""
-    weight = np.ones(problem.n_samples) if problem.data.sample_weight is None else problem.data.sample_weight
-    if rows is not None and rows.sum() > 0:
-        weight = weight * rows
-    mean, variance, _, _ = _core.moments(problem.data.matrix.core, weight, problem.num_threads)
-    return np.asarray((variance + (mean - problem.centre) ** 2) * problem.inverse_scale**2)
-
-
-def affordable_hessian(problem: LinearProblem, work: float) -> bool:
-    """Return whether the Hessian has few enough unknowns, and takes no more than `work` multiply-adds."""
-    return problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= work

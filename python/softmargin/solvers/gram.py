@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import blas
 
+from softmargin import _core
+
 from .blas import all_threads
-from .problem import ROWS_AT_ONCE, Array, LinearProblem
+from .problem import ROWS_AT_ONCE, Array, Float, LinearProblem
 
 # Rows of the sample: at least ROWS_A_FEATURE for each feature (1.6 on CIFAR-10: 15 passes to 2e-6, 27 with 1.0 and 12 with
 # 3.3, which costs three times the factor); more, up to PLENTY, as long as the Gram matrix costs no more than PASSES passes.
@@ -32,6 +34,9 @@ OVERHEAD = 1e7
 # threads.
 SPARSE_ENTRY = 60.0
 
+# Work of a pair of entries of a sparse row in a Gram matrix: some 0.5 ns on two threads.
+SPARSE_PAIR = 20.0
+
 # What small matrices in float64 cost more than large ones in float32.
 SMALL_COST = 4
 
@@ -45,20 +50,32 @@ def pass_work(problem: LinearProblem) -> float:
 def gram_work(problem: LinearProblem, m: int, count: int) -> float:
     """Return the multiply-adds of `count` Gram matrices over m rows, of their factors, and of scaling the rows."""
     d = problem.n_features
+    if problem.is_sparse():
+        return count * (m / problem.n_samples * SPARSE_PAIR * problem.n_pairs + factor_work(d))
     return count * ((SMALL_COST if d <= MOST_FLOAT64 else 1) * (0.5 * m * d**2 + d**3 / 6) + 20 * m * d)
+
+
+def factor_work(d: int) -> float:
+    """Return the multiply-adds of a factor of d columns."""
+    return (SMALL_COST if d <= MOST_FLOAT64 else 1) * d**3 / 6
 
 
 def hessian_work(problem: LinearProblem) -> float:
     """Return the multiply-adds of the Hessian and its factor."""
     k, d = problem.n_outputs, problem.n_features + 1
     pairs = k * (k + 1) / 2 if problem.data.kind == "classes" else k
+    if problem.is_sparse():
+        return pairs * (SPARSE_PAIR * problem.n_pairs + d**2) + SMALL_COST * (k * d) ** 3 / 6
     return SMALL_COST * (pairs * problem.n_samples * d * (d + 20) + (k * d) ** 3 / 6)
 
 
 def sample_size(problem: LinearProblem) -> int:
     """Return how many rows the Gram matrix is made of."""
     d = problem.n_features
-    affordable = PASSES * 4 * problem.n_samples * problem.n_outputs / d
+    if problem.is_sparse():
+        affordable = PASSES * pass_work(problem) / (SPARSE_PAIR * problem.n_pairs) * problem.n_samples
+    else:
+        affordable = PASSES * 4 * problem.n_samples * problem.n_outputs / d
     wanted = max(ROWS_A_FEATURE * d, LEAST_ROWS, min(affordable, max(PLENTY * d, LEAST_ROWS)))
     return int(min(problem.n_samples, wanted))
 
@@ -80,6 +97,8 @@ def sampled_grams(problem: LinearProblem, row_weights: Array | None, m: int) -> 
     weights[:, totals <= 0] = 1.0
     weights += FLOOR * weights.mean(axis=0)
     roots = np.sqrt(weights / weights.sum(axis=0))
+    if problem.is_sparse():
+        return [_sparse(problem, column, index, d > MOST_FLOAT64) for column in (roots**2).T]
     dtype, syrk = ("float64", blas.dsyrk) if d <= MOST_FLOAT64 else ("float32", blas.ssyrk)
     grams = [np.zeros((d, d), dtype=dtype, order="F") for _ in range(roots.shape[1])]
     for start in range(0, m, ROWS_AT_ONCE):
@@ -90,3 +109,33 @@ def sampled_grams(problem: LinearProblem, row_weights: Array | None, m: int) -> 
             with all_threads() if d > MOST_FLOAT64 else nullcontext():
                 grams[c] = syrk(1.0, scaled.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
     return grams
+
+
+def _sparse(problem: LinearProblem, weight: Array, index: npt.NDArray[np.int64] | None, single: bool) -> Array:
+    """The Gram matrix of the rows `index`, each with its weight."""
+    rows = weight if index is None else np.zeros(problem.n_samples)
+    if index is not None:
+        rows[index] = weight
+    d = problem.n_features
+    return np.asfortranarray(centred_gram(problem, rows, single)[:d, :d])
+
+
+def centred_gram(problem: LinearProblem, weight: Float, single: bool = False) -> Array:
+    """Return sum_i weight_i z_i z_i' (n_features + 1, n_features + 1), z_i = [x_i, 1] of a sparse X, centred and scaled: lower triangle.
+
+    With m the centre and t, u the sums of the weights and of the weighted rows, X'X becomes X'X - m u' - u m' + t m m'. What that
+    cancels costs digits only where a feature is far from 0 beside its deviation, which few sparse ones are.
+    """
+    G = _core.sparse_gram(
+        problem.data.matrix.core, np.ascontiguousarray(weight), single=single, num_threads=problem.num_threads
+    )
+    m = np.append(problem.centre, 0.0)
+    if m.any():
+        u, total = G[-1], G[-1, -1]
+        syr2 = blas.ssyr2 if single else blas.dsyr2
+        G = syr2(-1.0, m.astype(G.dtype), (u - 0.5 * total * m).astype(G.dtype), lower=1, a=G, overwrite_a=1)
+    if problem.is_scaled:
+        scale = np.append(problem.inverse_scale, 1.0).astype(G.dtype)
+        G *= scale
+        G *= scale[:, None]
+    return np.asarray(G)

@@ -9,6 +9,7 @@ the intercept is free to take it up, and it takes the intercept out of the Hessi
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,20 +101,21 @@ class LinearProblem:
 
     def from_raw(self, W: Float, b: Float) -> Float:
         """Return x; what W makes of a constant feature goes into c."""
-        return self.join(W * self.scale, b + W @ self.centre)
+        return self.join(W * self.scale if self.is_scaled else W, b + W @ self.centre)
 
     def penalty(self, x: Float) -> float:
         """Return what F has beside the losses."""
         V, c = self.split(x)
         l1, l2, intercept = self.regularizer
-        return l1 * float(np.abs(V).sum()) + 0.5 * l2 * float(np.vdot(V, V)) + 0.5 * intercept * float(c @ c)
+        absolute = l1 * float(np.abs(V).sum()) if l1 > 0 else 0.0
+        return absolute + 0.5 * l2 * float(np.vdot(V, V)) + 0.5 * intercept * float(c @ c)
 
     def smooth(self, x: Float, dtype: str, scores: Array | None = None) -> tuple[float, Float]:
         """Return F without its l1 part, and the gradient (size,): one pass over X. scores (n_samples, n_outputs) is filled."""
-        self._count(1.0)
+        self.count(1.0)
         W, b = self.raw(x)
         value, G, db = self.core(dtype).loss_and_grad(
-            W.astype(dtype), b.astype(dtype), scores=scores, num_threads=self.num_threads
+            W.astype(dtype, copy=False), b.astype(dtype), scores=scores, num_threads=self.num_threads
         )
         _, l2, intercept = self.regularizer
         gradient = self.join(*self._inner(G, db))
@@ -127,19 +129,19 @@ class LinearProblem:
 
     def scores(self, x: Float, dtype: str) -> Array:
         """Return S (n_samples, n_outputs): half a pass over X."""
-        self._count(0.5)
+        self.count(0.5)
         W, b = self.raw(x)
-        return _core.scores(W.astype(dtype), b.astype(dtype), self.data.matrix.core, self.num_threads)
+        return _core.scores(W.astype(dtype, copy=False), b.astype(dtype), self.data.matrix.core, self.num_threads)
 
     def combine(self, A: Array, dtype: str) -> tuple[Float, Float]:
         """Return the weighted means of a_i times sample i, (n_outputs, n_features), and of a_i: half a pass over X."""
-        self._count(0.5)
+        self.count(0.5)
         G, db = _core.combine(self.core(dtype), np.ascontiguousarray(A, dtype=dtype), num_threads=self.num_threads)
         return self._inner(G, db)
 
     def products(self, A: Array, dtype: str) -> Array:
         """Return the scores, of features that are not centred, of the V that `combine` makes of A: one pass over X."""
-        self._count(1.0)
+        self.count(1.0)
         squares = self.inverse_scale**2 if self.is_scaled else None
         A = np.ascontiguousarray(A, dtype=dtype)
         return _core.row_products(self.core(dtype), A, squares, num_threads=self.num_threads)
@@ -164,6 +166,12 @@ class LinearProblem:
         """Numbers that a pass reads."""
         return len(self.data.matrix.core.arrays[0]) if self.is_sparse() else self.n_samples * self.n_features
 
+    @cached_property
+    def n_pairs(self) -> float:
+        """Pairs of entries in the same row of a sparse X, an entry with itself included."""
+        counts = np.diff(self.data.matrix.core.arrays[2]).astype(np.float64)
+        return float((counts * (counts + 1)).sum()) / 2
+
     def is_sparse(self) -> bool:
         """Return whether X is CSR."""
         return self.data.matrix.layout == "csr"
@@ -175,16 +183,19 @@ class LinearProblem:
         return float(self.n_samples) if weight is None else float(weight.sum())
 
     def _inner(self, G: Array, db: Array) -> tuple[Float, Float]:
-        """Derivatives in W and b as derivatives in V and c."""
+        """Derivatives in W and b as derivatives in V and c; those in W are overwritten where they are float64."""
         mean = db.astype(np.float64)
-        inner = G.astype(np.float64)
-        for row, shift in zip(inner, mean, strict=True):
-            row -= shift * self.centre
+        inner = G.astype(np.float64, copy=False)
+        if self.centre.any():
+            room = np.empty_like(self.centre)
+            for row, shift in zip(inner, mean, strict=True):
+                row -= np.multiply(shift, self.centre, out=room)
         if self.is_scaled:
             inner *= self.inverse_scale
         return inner, mean
 
-    def _count(self, passes: float) -> None:
+    def count(self, passes: float) -> None:
+        """Count passes over X that are about to begin; raise Stopped when time is over."""
         if self.deadline is not None and time.perf_counter() > self.deadline:
             raise Stopped
         self.n_passes += passes

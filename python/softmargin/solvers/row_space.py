@@ -31,7 +31,7 @@ import numpy as np
 from softmargin import _core
 
 from .curvature import curvatures, second_derivatives, solve_semidefinite, weighted_mean
-from .dual import MOST_OUTPUTS
+from .dual import MOST_OUTPUTS, Certificate, Checked
 from .problem import Float, LinearProblem
 
 # Pairs kept; 10, 20 and 50 save no pass on the problems above, and 10 take longer.
@@ -121,9 +121,11 @@ class RowSpace:
     F : float
     gap : float
         What the dual point of V would prove, in this arithmetic.
+
+    A, where given, (n_samples, n_outputs), are dual variables whose weights x has: these are in the span.
     """
 
-    def __init__(self, problem: LinearProblem, x: Float, dtype: str) -> None:
+    def __init__(self, problem: LinearProblem, x: Float, dtype: str, A: Float | None = None) -> None:
         if not applies(problem):
             raise ValueError(
                 "method: expected 'rows' with a smooth loss, an l2 penalty alone and an intercept without a penalty, got another; "
@@ -136,8 +138,12 @@ class RowSpace:
         self.free = problem.fit_intercept and problem.regularizer.intercept == 0
         self.V = Element(np.zeros((n, k)), np.zeros((n, k)))
         self.start, self.shift = problem.raw(x)
-        self.start_square = float(np.vdot(x[: problem.n_weights], x[: problem.n_weights]))
-        if self.start_square > 0:
+        self.start_square = 0.0 if A is not None else float(np.vdot(x[: problem.n_weights], x[: problem.n_weights]))
+        if A is not None:
+            self.V.a = A / -problem.regularizer.l2
+            if self.free:
+                self.V.a -= self._mean(self.V.a)
+        elif self.start_square > 0:
             S = problem.scores(x, "float64") - self.shift
             self.V = Element(self.V.a, S, 1.0, self.start_square)
         self.start_scores = self.V.S
@@ -153,6 +159,19 @@ class RowSpace:
         self._best_shift(FIRST)
         self._look()
         self.least, self.fruitless = self.gap, 0
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the arithmetic is float64."""
+        return self.dtype == "float64"
+
+    def refine(self) -> None:
+        """Go on in float64."""
+        self.use("float64")
+
+    def check(self, certificate: Certificate) -> Checked:
+        """Return the certificate of V."""
+        return certificate.check(self.x())
 
     def x(self) -> Float:
         """Return the problem's x, in float64: half a pass."""

@@ -46,12 +46,16 @@ class Rounds:
     problem : LinearProblem
     start : float
         The mean loss at the start.
+    A : ndarray (n_samples, n_outputs) or None
+        Dual variables to begin at, zeros by default.
     """
 
-    def __init__(self, problem: LinearProblem, start: float) -> None:
+    def __init__(self, problem: LinearProblem, start: float, A: Array | None = None) -> None:
         self.problem, self.width = problem, FIRST_WIDTH * max(start, float(np.finfo(np.float32).tiny))
         self._first_width = self.width
         self.centre: Array = np.zeros((problem.n_samples, problem.n_outputs))
+        if A is not None:
+            self.centre = np.ascontiguousarray(A, dtype=np.float64)
         self.gap, self.first_norm = np.inf, np.inf
         self._apply()
 

@@ -1,6 +1,6 @@
 """The optimum itself in float64: truncated Newton with preconditioned conjugate gradients, a block of rows at a time.
 
-It shares no code with anything that is measured, and ends with a bound: with b at its best for W, F - F* is at most
+It shares no code with anything that is measured, though it may begin where one of them ended, and ends with a bound: with b at its best for W, F - F* is at most
 |dF/dW|^2 / (2 alpha), as F minimised over b is alpha-strongly convex in W.
 """
 
@@ -82,19 +82,24 @@ class Newton:
         return D
 
 
-def minimise(problem, seconds=300.0, precision=1e-11):
-    """Return (F, W, b, bound); stops once the bound is below `precision` |F|, the steps no longer help, or time is over."""
+def minimise(problem, seconds=300.0, precision=1e-11, start=None):
+    """Return (F, W, b, bound); stops once the bound is below `precision` |F|, the steps no longer help, or time is over.
+
+    start: (W, b) to begin at, by default zeros. Wherever it comes from, the bound is that of the gradient that is worked out here.
+    """
     deadline, newton = time.perf_counter() + seconds, Newton(problem)
     Z = np.zeros((problem.n_outputs, newton.d + 1))
+    if start is not None:
+        Z[:, :-1], Z[:, -1] = start
     F, G = newton.value_and_gradient(Z)
-    M, start = newton.preconditioner, None
+    M, first = newton.preconditioner, None
     for _ in range(100):
         size = np.sqrt(np.sum(G * G / M))
-        start = start or size
+        first = first or size
         bound = np.sum(G[:, :-1] ** 2) / (2 * problem.alpha)
         if bound <= precision * abs(F) or time.perf_counter() > deadline:
             break
-        D = newton.direction(G, min(0.1, np.sqrt(size / start)), deadline)
+        D = newton.direction(G, min(0.1, np.sqrt(size / first)), deadline)
         slope, step = np.sum(G * D), 1.0
         while True:
             F_new, G_new = newton.value_and_gradient(Z + step * D)

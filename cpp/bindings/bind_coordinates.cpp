@@ -1,0 +1,105 @@
+// What solvers of sparse problems need of the rows: dual coordinate ascent and Gram matrices.
+#include "core/coordinates.h"
+
+#include "arrays.h"
+#include "bindings.h"
+#include "core/layouts/registry.h"
+#include "core/sparse_gram.h"
+
+namespace softmargin {
+namespace {
+
+void require_csr(const Matrix& X) {
+  bool sparse = false;
+  Layouts::for_each(
+      [&]<class Layout>(int layout) { sparse = sparse || (layout == X.view.layout && Layout::width == 1); });
+  if (!sparse) throw TypeError("X: expected CSR, got a dense matrix");
+}
+
+// The data of an array that is written to.
+template <class T>
+T* writeable(const char* name, const py::object& object, std::initializer_list<int64_t> shape) {
+  Array<T> array = checked<T>(name, object, shape);
+  if (!array.writeable()) throw ValueError(std::string(name) + ": expected a writeable array");
+  return array.mutable_data();
+}
+
+// (values, gaps), (n_outputs,) each; A, W, b, rest and streak are updated in place.
+py::tuple ascend_epoch(const ProblemObject& object, const py::object& A, const py::object& W, const py::object& b,
+                       const py::object& rest, const py::object& streak, const py::object& squares, double l2,
+                       double pull, const py::object& feature_scale, std::uint64_t seed, std::uint64_t epoch,
+                       int num_threads) {
+  require_csr(object.X());
+  if (object.is_float()) throw TypeError("problem: expected float64, got float32");
+  if (!(l2 > 0) || !(pull > 0)) throw ValueError("l2, pull: expected numbers above 0");
+  const Problem<double> problem = object.view<double>();
+  const int64_t n = problem.X.n_samples, d = problem.X.n_features, k = problem.n_outputs;
+  Array<double> scale;
+  if (!feature_scale.is_none()) scale = checked<double>("feature_scale", feature_scale, {d});
+  Array<double> values(k), gaps(k);
+  double* values_data = values.mutable_data();
+  double* gaps_data = gaps.mutable_data();
+  const Coordinates coordinates{&problem.X,
+                                object.loss(),
+                                &problem.data,
+                                k,
+                                object.total_weight(),
+                                l2,
+                                pull,
+                                feature_scale.is_none() ? nullptr : scale.data(),
+                                checked<double>("squares", squares, {n}).data(),
+                                writeable<double>("A", A, {k, n}),
+                                writeable<double>("W", W, {k, d}),
+                                writeable<double>("b", b, {k}),
+                                writeable<std::uint8_t>("rest", rest, {k, n}),
+                                writeable<std::uint8_t>("streak", streak, {k, n})};
+  {
+    const py::gil_scoped_release released;
+    ascend(coordinates, seed, epoch, values_data, gaps_data, num_threads, signal_poll());
+  }
+  return py::make_tuple(values, gaps);
+}
+
+// ||x_i||^2 (n_samples,) of rows whose features are multiplied by the roots of feature_scale.
+Array<double> squares(const Matrix& X, const py::object& feature_scale) {
+  require_csr(X);
+  Array<double> scale, result(X.view.n_samples);
+  if (!feature_scale.is_none()) scale = checked<double>("feature_scale", feature_scale, {X.view.n_features});
+  const double* scale_data = feature_scale.is_none() ? nullptr : scale.data();
+  double* data = result.mutable_data();
+  const py::gil_scoped_release released;
+  row_squares(X.view, scale_data, data, signal_poll());
+  return result;
+}
+
+template <class T>
+py::object gram_in(const Matrix& X, const double* weight, int num_threads) {
+  const int64_t size = X.view.n_features + 1;
+  py::array_t<T, py::array::f_style> G({size, size});
+  T* data = G.mutable_data();
+  {
+    const py::gil_scoped_release released;
+    sparse_gram(X.view, weight, data, num_threads, signal_poll());
+  }
+  return G;
+}
+
+// sum_i weight_i z_i z_i', z_i = [x_i, 1]: the lower triangle, in Fortran order.
+py::object gram(const Matrix& X, const py::object& weight, bool single, int num_threads) {
+  require_csr(X);
+  const Array<double> weights = checked<double>("weight", weight, {X.view.n_samples});
+  return single ? gram_in<float>(X, weights.data(), num_threads) : gram_in<double>(X, weights.data(), num_threads);
+}
+
+}  // namespace
+
+void bind_coordinates(py::module_& m) {
+  m.def("ascend", &ascend_epoch, py::arg("problem"), py::arg("A"), py::arg("W"), py::arg("b"), py::arg("rest"),
+        py::arg("streak"), py::arg("squares"), py::kw_only(), py::arg("l2"), py::arg("pull"),
+        py::arg("feature_scale") = py::none(), py::arg("seed") = 0, py::arg("epoch") = 0, py::arg("num_threads") = 0);
+  m.def("row_squares", &squares, py::arg("X"), py::arg("feature_scale") = py::none());
+  m.def("sparse_gram", &gram, py::arg("X"), py::arg("weight"), py::kw_only(), py::arg("single") = false,
+        py::arg("num_threads") = 0);
+}
+
+}  // namespace softmargin

@@ -1,0 +1,117 @@
+"""Gram matrices and lengths of sparse rows, against NumPy, in every layout of CSR."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import softmargin as sm
+from softmargin import _core
+from softmargin._validation import read_matrix
+from softmargin.objective import read_data
+from softmargin.solvers.exact import prepare
+from softmargin.solvers.gram import centred_gram
+
+THREADS = (1, 2, 3, 8)
+
+
+def repeated(X):
+    """The same matrix with every entry in two halves, and the rows backwards."""
+    counts = np.diff(X.indptr)
+    indices = [np.repeat(row[::-1], 2) for row in np.split(X.indices, X.indptr[1:-1])]
+    data = [np.repeat(row[::-1] / 2, 2) for row in np.split(X.data, X.indptr[1:-1])]
+    indptr = np.concatenate([[0], np.cumsum(2 * counts)])
+    return scipy.sparse.csr_array((np.concatenate(data), np.concatenate(indices), indptr), shape=X.shape)
+
+
+def layouts(rng, n, d, dtype):
+    """X in multiples of 1/8, so that halves and their sums are exact: sorted, with long indices, unsorted and repeated."""
+    dense = np.where(rng.random((n, d)) < 0.3, rng.integers(-8, 9, (n, d)) / 8, 0.0).astype(dtype)
+    X = scipy.sparse.csr_array(dense)
+    wide = scipy.sparse.csr_array(X)
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    return dense.astype(np.float64), (X, wide, repeated(X))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gram_matrix(dtype):
+    rng = np.random.default_rng(0)
+    for n, d in itertools.product((1, 2, 65, 700), (1, 2, 63, 130)):
+        dense, forms = layouts(rng, n, d, dtype)
+        Z = np.column_stack([dense, np.ones(n)])
+        weight = rng.integers(0, 4, n) / 4  # with zeros
+        expected = np.tril((weight[:, None] * Z).T @ Z)
+        for X in forms:
+            matrix = read_matrix(X).core
+            found = [_core.sparse_gram(matrix, weight, num_threads=t) for t in THREADS]
+            np.testing.assert_array_equal(np.tril(found[0]), expected)  # multiples of 1/256 below 2^53
+            assert len({np.tril(G).tobytes() for G in found}) == 1
+            single = _core.sparse_gram(matrix, weight, single=True)
+            assert single.dtype == np.float32
+            # At most n terms of size 1, each rounded.
+            np.testing.assert_allclose(np.tril(single), expected, atol=n * n * np.finfo(np.float32).eps)
+
+
+def test_rounding_does_not_depend_on_the_threads():
+    rng = np.random.default_rng(1)
+    X = scipy.sparse.random_array((900, 150), density=0.2, rng=rng, format="csr")
+    weight = rng.random(900)
+    found = [_core.sparse_gram(read_matrix(X).core, weight, num_threads=t) for t in THREADS]
+    assert len({np.tril(G).tobytes() for G in found}) == 1
+    Z = np.column_stack([X.toarray(), np.ones(900)])
+    np.testing.assert_allclose(np.tril(found[0]), np.tril((weight[:, None] * Z).T @ Z), rtol=0, atol=1e-11)
+
+
+def test_the_check_of_threads_finds_another_order():
+    """The control: the same sum over the rows backwards has other bits."""
+    rng = np.random.default_rng(2)
+    X = scipy.sparse.random_array((900, 20), density=0.5, rng=rng, format="csr")
+    weight = rng.random(900)
+    one = _core.sparse_gram(read_matrix(X).core, weight)
+    other = _core.sparse_gram(read_matrix(X[::-1]).core, weight[::-1].copy())
+    assert np.tril(one).tobytes() != np.tril(other).tobytes()
+
+
+def test_lengths_of_rows():
+    rng = np.random.default_rng(3)
+    dense, forms = layouts(rng, 65, 63, np.float32)
+    scale = rng.integers(0, 5, 63) / 4
+    for X in forms:
+        matrix = read_matrix(X).core
+        np.testing.assert_array_equal(_core.row_squares(matrix), (dense**2).sum(axis=1))
+        np.testing.assert_array_equal(_core.row_squares(matrix, scale), (scale * dense**2).sum(axis=1))
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_centred_and_scaled(standardize):
+    rng = np.random.default_rng(4)
+    X = scipy.sparse.random_array((300, 40), density=0.3, rng=rng, format="csr")
+    data = read_data(X, rng.integers(0, 2, 300), "logistic", dtype=np.dtype(np.float64))
+    problem = prepare(
+        data,
+        sm.L2(0.1),
+        fit_intercept=True,
+        standardize=standardize,
+        intercept_penalty=0.0,
+        num_threads=1,
+        deadline=None,
+    )
+    assert problem.centre.any()
+    Z = np.column_stack([(X.toarray() - problem.centre) * problem.inverse_scale, np.ones(300)])
+    weight = rng.random(300)
+    expected = np.tril((weight[:, None] * Z).T @ Z)
+    np.testing.assert_allclose(np.tril(centred_gram(problem, weight)), expected, rtol=0, atol=1e-12 * expected.max())
+
+
+def test_bad_arguments():
+    X = scipy.sparse.csr_array(np.eye(3))
+    matrix = read_matrix(X).core
+    with pytest.raises(TypeError, match=r"^X: expected CSR, got a dense matrix$"):
+        _core.sparse_gram(_core.DenseMatrix(np.eye(3)), np.ones(3))
+    with pytest.raises(ValueError, match=r"^weight: expected shape \(3\), got \(2,\)$"):
+        _core.sparse_gram(matrix, np.ones(2))
+    with pytest.raises(TypeError, match=r"^weight: expected a C-contiguous array of float64"):
+        _core.sparse_gram(matrix, np.ones(3, np.float32))
+    with pytest.raises(ValueError, match=r"^feature_scale: expected shape \(3\), got \(4,\)$"):
+        _core.row_squares(matrix, np.ones(4))

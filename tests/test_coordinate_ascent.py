@@ -11,7 +11,7 @@ import softmargin as sm
 from softmargin import _core, reference
 from softmargin._validation import read_matrix
 from softmargin.solvers import coordinate_ascent
-from softmargin.solvers.exact import METHODS
+from softmargin.solvers.automatic import METHODS
 
 from . import draws
 from .optimum import optimum

@@ -11,9 +11,10 @@ from softmargin.model import LinearModel
 from softmargin.objective import Data
 from softmargin.penalties import Penalty
 
+from .automatic import arithmetic, automatic
 from .blas import one_thread
 from .engine import Engine, Limits
-from .exact import arithmetic, automatic, finish, prepare
+from .exact import finish, prepare
 from .problem import Array
 from .results import SolveInfo, SolveResult
 

@@ -11,7 +11,7 @@ import softmargin as sm
 from softmargin import _core, reference
 from softmargin._validation import read_matrix
 from softmargin.solvers import coordinate_ascent
-from softmargin.solvers.exact import METHODS
+from softmargin.solvers.automatic import METHODS
 
 from . import draws
 from .optimum import optimum
@@ -165,7 +165,9 @@ def test_the_optimum_is_certified(loss):
                 given[name] = rng.random(shape)
         result = sm.solve(X, y, loss=loss, penalty=penalty, tol=1e-8, method="dual", **given)
         assert result.converged
-        assert result.method in ("dual", "rows")
+        assert (
+            setting or result.method == "dual"
+        )  # a start far away or features of other scales may end by another method
         given.pop("W0", None)
         if setting.get("standardize"):
             continue  # `optimum` has no scales; the next test compares

@@ -13,9 +13,10 @@ from softmargin._validation import as_bool, as_integer, as_intercept, as_number,
 from softmargin.objective import read_data
 from softmargin.penalties import Penalty
 
+from .automatic import arithmetic, automatic
 from .dual import Certificate
 from .engine import Engine, Limits
-from .exact import DEFAULT_PENALTY, arithmetic, automatic, finish, prepare
+from .exact import DEFAULT_PENALTY, finish, prepare
 from .problem import Float
 from .results import SolveResult
 

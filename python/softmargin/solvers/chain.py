@@ -11,8 +11,10 @@ from softmargin.model import LinearModel
 from softmargin.objective import Data
 from softmargin.penalties import Penalty
 
+from .automatic import arithmetic, automatic
+from .blas import one_thread
 from .engine import Engine, Limits
-from .exact import arithmetic, automatic, finish, prepare
+from .exact import finish, prepare
 from .problem import Array
 from .results import SolveInfo, SolveResult
 
@@ -51,21 +53,22 @@ class Chain:
     ) -> SolveResult:
         """Solve the next problem; whether it has converged is for the caller to tell."""
         start = time.perf_counter()
-        problem = prepare(
-            data,
-            penalty,
-            fit_intercept=self.fit_intercept,
-            standardize=self.standardize,
-            intercept_penalty=intercept_penalty,
-            num_threads=self.num_threads,
-            deadline=None,
-        )
-        x = np.zeros(problem.size)
-        if self.last is not None:
-            b = self.last.intercept
-            x = problem.from_raw(self.last.W, np.zeros(problem.n_outputs) if b is None else b)
-        method = automatic(problem) if self.method == "auto" else self.method
-        engine = Engine(problem, x, method, self.limits, arithmetic(problem), self.grams, callback)
-        result = finish(engine, start)
+        with one_thread():
+            problem = prepare(
+                data,
+                penalty,
+                fit_intercept=self.fit_intercept,
+                standardize=self.standardize,
+                intercept_penalty=intercept_penalty,
+                num_threads=self.num_threads,
+                deadline=None,
+            )
+            x = np.zeros(problem.size)
+            if self.last is not None:
+                b = self.last.intercept
+                x = problem.from_raw(self.last.W, np.zeros(problem.n_outputs) if b is None else b)
+            method = automatic(problem) if self.method == "auto" else self.method
+            engine = Engine(problem, x, method, self.limits, arithmetic(problem), self.grams, callback)
+            result = finish(engine, start)
         self.last, self.grams = result, engine.first_grams
         return result

@@ -25,36 +25,16 @@ from softmargin.objective import Data, read_data
 from softmargin.penalties import Penalty, as_spec, get
 from softmargin.training.standardize import standardization
 
-from . import coordinate_ascent, row_space
+from .automatic import METHODS, arithmetic, automatic
 from .blas import one_thread
 from .engine import Engine, Limits
-from .metric import MOST_DENSE
-from .metrics import affordable_hessian
 from .problem import Float, LinearProblem, Regularizer, csr_of
 from .results import SolveInfo, SolveResult, warn_if_not_converged
 
 DEFAULT_PENALTY = get("l2")(alpha=1e-4)
 
-METHODS = ("auto", "gram", "diagonal", "newton", "rows", "dual")
-
-# Most rows for each feature of a descent on the rows. Seconds on generated text to 1e-6, squared hinge, in proportion to those of
-# the diagonal metric: n = d/2 0.9 to 1.0, 2 d 1.8 to 2.5, 10 d 2.3 to 5.
-ROWS_A_FEATURE = 0.5
-
-# Least curvature of the losses, in proportion to the penalty's, of a dual coordinate ascent that a descent on the rows could replace.
-# Seconds of the two to 1e-4 and 1e-6: AG News logistic C = 1 (0.25) 0.059, 0.070 and 0.045, 0.056, C = 100 (25) 0.08, 0.12 and 0.10,
-# 0.13; squared hinge C = 1 (2) 0.04, 0.05 and 0.08, 0.11, C = 100 (200) 0.12, 0.18 and 0.49, 0.64; generated text, one output,
-# logistic C = 1 0.16, 0.18 and 0.11, 0.14, squared hinge C = 1 0.25, 0.33 and 0.25, 0.31, C = 10 0.42, 0.48 and 0.72, 0.74.
-STEEP = 1.0
-
 # Rows whose mean is the centre of the features.
 CENTRE_ROWS = 2000
-
-# Below this many multiply-adds a pass takes less than a millisecond, and float64 costs nothing that counts.
-SMALL_PASS = 2e7
-
-# Where a feature is further from 0 than this many deviations, float32 scores of centred features lose 3e-7 times as much.
-FAR_FROM_ZERO = 30.0
 
 
 def solve(
@@ -155,7 +135,8 @@ def solve(
     Notes
     -----
     Steps are those of L-BFGS in a metric (scores in float32 where X is, float64 once that ends), within the orthant of the current
-    signs where there is an l1 part; a loss that is not smooth is replaced by smooth ones around the last dual variables. The
+    signs where there is an l1 part; a loss that is not smooth is replaced by smooth ones around the last dual variables. With "dual"
+    a step is an epoch of coordinate ascent, which takes such losses as they are, in float64. The
     certificate is computed in float64 whatever X's dtype, one pass over X each time. Memory beyond X: the metric, a few arrays
     (n_samples, n_outputs), and 20 pairs of vectors of the size of W.
 
@@ -163,7 +144,7 @@ def solve(
     scale of X and every loss.
 
     Source: Liu and Nocedal, Mathematical Programming 45 (1989) for L-BFGS; Frangella, Rathore, Zhao and Udell, JMLR 25 (2024) for
-    metrics from a sample of rows; the modules of ``softmargin.solvers`` name the rest.
+    metrics from a sample of rows; Hsieh, Chang, Lin, Keerthi and Sundararajan, ICML 2008, for dual coordinate ascent; the modules of ``softmargin.solvers`` name the rest.
 
     Examples
     --------
@@ -264,29 +245,6 @@ def sample_mean(data: Data) -> Float:
         with np.errstate(all="ignore"):
             mean = data.matrix.core.arrays[0][index].mean(axis=0, dtype=np.float64)
     return np.where(np.isfinite(mean), mean, 0.0)
-
-
-def automatic(problem: LinearProblem) -> str:
-    """Return the metric for the shape of a problem."""
-    if affordable_hessian(problem):
-        return "newton"
-    if problem.n_features <= MOST_DENSE:
-        return "gram"
-    rows = problem.n_samples <= ROWS_A_FEATURE * problem.n_features and row_space.applies(problem)
-    if coordinate_ascent.applies(problem) and not (rows and coordinate_ascent.steepness(problem) < STEEP):
-        return "dual"
-    return "rows" if rows else "diagonal"
-
-
-def arithmetic(problem: LinearProblem) -> str:
-    """Return the dtype to begin in."""
-    data = problem.data
-    if data.matrix.dtype == np.float64:
-        return "float64"
-    entries = problem.n_features
-    if problem.is_sparse():
-        entries = int(len(data.matrix.core.arrays[0]) / problem.n_samples) + 1
-    return "float64" if problem.n_samples * entries * problem.n_outputs < SMALL_PASS else "float32"
 
 
 def finish(engine: Engine, start: float) -> SolveResult:

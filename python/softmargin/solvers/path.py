@@ -23,9 +23,10 @@ from softmargin._validation import (
 from softmargin.objective import read_data
 from softmargin.penalties import Penalty
 
+from .automatic import METHODS
 from .chain import Chain
 from .engine import Limits
-from .exact import DEFAULT_PENALTY, METHODS
+from .exact import DEFAULT_PENALTY
 from .results import SolveResult, warn_if_not_converged
 
 Mask = npt.NDArray[np.bool_]

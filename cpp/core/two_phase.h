@@ -24,8 +24,9 @@ class TwoPhase {
         S_(max_tiles_ * problem.n_outputs * kTileRows),
         loss_(max_tiles_),
         db_(max_tiles_ * problem.n_outputs) {
+    const int64_t most_features = minimum<int64_t>(kFeatureTile, padded_features(packing_));
     for (int i = 0; i < threads; ++i)
-      parts_.push_back(Buffer<T>::zeros(layout_.gradient_wide ? 0 : kFeatureTile * problem.n_outputs));
+      parts_.push_back(Buffer<T>::zeros(layout_.gradient_wide ? 0 : most_features * problem.n_outputs));
   }
 
   // Tiles of a block of rows: of kTileRows, or of few enough rows that eight threads find work in a small batch, if it

@@ -189,7 +189,7 @@ class Optimizer(Options):
         array([ 0.5, -2.5])
         """
         rate = self.lr if lr is None else as_number("lr", lr)
-        spec, name = as_spec(penalty), type(self).__name__
+        spec, name = None if penalty is None else as_spec(penalty), type(self).__name__
         if type(state) is OptimizerState and _core.plain_step(
             name, self._flat, spec, W, grad, state.arrays, self._state_names, state.t + 1, rate
         ):  # nothing to convert, and nothing wrong

@@ -14,7 +14,7 @@ import pytest
 if "--benchmark-enable" not in sys.argv:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from softmargin import reference  # noqa: E402
+from softmargin import reference
 
 
 def pytest_configure() -> None:

@@ -11,6 +11,13 @@
 
 namespace softmargin {
 
+bool plain(const py::object& object) {
+  if (reinterpret_cast<PyTypeObject*>(py::type::handle_of(object).ptr()) != py::detail::npy_api::get().PyArray_Type_)
+    return false;
+  const char order = py::reinterpret_borrow<py::array>(object).dtype().byteorder();
+  return order == '=' || order == '|';
+}
+
 ProblemObject::ProblemObject(std::shared_ptr<Matrix> X, const py::object& y, const std::string& loss, int64_t n_outputs,
                              double margin, double delta, const py::object& sample_weight,
                              const py::object& positive_weight, const std::string& dtype)

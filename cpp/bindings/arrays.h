@@ -48,6 +48,30 @@ Array<T> checked(const char* name, const py::object& object, std::initializer_li
   return array;
 }
 
+// Whether it is a NumPy array, no subclass, of numbers in this machine's byte order.
+bool plain(const py::object& object);
+
+// The data of an array that is plain, of T in C order and of this shape; null for all others.
+template <class T, class Shape>
+T* plain_data(const py::object& object, const Shape* shape, py::ssize_t n_axes) {
+  if (!plain(object)) return nullptr;
+  const auto array = py::reinterpret_borrow<py::array>(object);
+  constexpr int wanted = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
+  if (array.dtype().num() != py::dtype::num_of<T>() || (array.flags() & wanted) != wanted) return nullptr;
+  if (array.ndim() != n_axes) return nullptr;
+  for (py::ssize_t axis = 0; axis < n_axes; ++axis)
+    if (array.shape(axis) != shape[axis]) return nullptr;
+  return const_cast<T*>(static_cast<const T*>(array.data()));
+}
+
+template <class T>
+T* plain_data(const py::object& object, std::initializer_list<int64_t> shape) {
+  return plain_data<T>(object, shape.begin(), static_cast<py::ssize_t>(shape.size()));
+}
+
+// A view of a dense array (n_samples, n_features) with unit stride along the features.
+std::shared_ptr<Matrix> dense_matrix(const py::array& array);
+
 // What a model is fitted to, with the arrays behind it. Values are kept in both types' views by the arrays of the
 // dtype.
 class ProblemObject {

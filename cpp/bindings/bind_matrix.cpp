@@ -40,6 +40,8 @@ void check_shape(const MatrixView& view) {
   }
 }
 
+}  // namespace
+
 std::shared_ptr<Matrix> dense_matrix(const py::array& array) {
   if (array.ndim() != 2) throw ValueError("X: expected 2 dimensions, got " + std::to_string(array.ndim()));
   const ElementType element = dense_element(array.dtype());
@@ -60,6 +62,8 @@ std::shared_ptr<Matrix> dense_matrix(const py::array& array) {
   }
   return std::make_shared<Matrix>(std::move(matrix));
 }
+
+namespace {
 
 template <class V, class I>
 bool set_layout(const py::array& data, const py::array& indices, MatrixView& view) {

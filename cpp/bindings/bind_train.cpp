@@ -1,9 +1,11 @@
 // The trainer, a single step of a rule, and the order of an epoch.
+#include <optional>
 #include <variant>
 
 #include "arrays.h"
 #include "bindings.h"
 #include "core/permutation.h"
+#include "core/step.h"
 #include "core/train.h"
 
 namespace softmargin {
@@ -208,8 +210,8 @@ class TrainerObject {
 };
 
 template <class T>
-void step(const Rule& rule, const Penalty& penalty, py::object W_object, const py::object& grad_object,
-          const py::sequence& states, int64_t t, double lr) {
+void step_arrays(const Rule& rule, const Penalty& penalty, py::object W_object, const py::object& grad_object,
+                 const py::sequence& states, int64_t t, double lr) {
   const Array<T> W = W_object.cast<Array<T>>();
   const int64_t n = W.size();
   if (!W.writeable()) throw ValueError("W: expected a writeable array");
@@ -230,11 +232,40 @@ void step(const Rule& rule, const Penalty& penalty, py::object W_object, const p
     }
     state[i] = array.cast<Array<T>>().mutable_data();
   }
-  double constants[kMaxConstants];
-  rule.constants(t, lr, constants);
   auto* w = const_cast<T*>(W.data());
-  kernels_of<T>(kernels()).update[rule.index][penalty.index](w, grad.data(), state[0], state[1], n, constants,
-                                                             penalty.options);
+  const T* g = grad.data();
+  const py::gil_scoped_release released;
+  softmargin::step(rule, penalty, w, g, state, n, t, lr);
+}
+
+// A step on no more weights than this takes 10 us, and keeps the GIL: to let go of it takes a tenth of a microsecond.
+constexpr int64_t kFewWeights = 16384;
+
+// step_arrays for arrays that need no conversion; false, with nothing done, for all others and for those that are
+// wrong, which the way through Python names.
+template <class T>
+bool plain_step(const std::string& optimizer, const py::tuple& hyperparameters, const py::object& penalty,
+                const py::array& W, const py::object& grad, const py::dict& arrays, const py::tuple& names, int64_t t,
+                double lr) {
+  T* state[kMaxStates] = {};
+  const auto same_as_W = [&](const py::object& array) { return plain_data<T>(array, W.shape(), W.ndim()); };
+  T* w = same_as_W(W);
+  const T* g = same_as_W(grad);
+  if (!w || !g || !W.writeable() || W.size() == 0 || arrays.size() != names.size()) return false;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    PyObject* found = PyDict_GetItem(arrays.ptr(), names[i].ptr());
+    if (!found) return false;
+    const auto array = py::reinterpret_borrow<py::object>(found);
+    state[i] = same_as_W(array);
+    if (!state[i] || !py::reinterpret_borrow<py::array>(array).writeable()) return false;
+  }
+  const Rule rule = rule_from(optimizer, hyperparameters);
+  const Penalty chosen = penalty_from(penalty);
+  const int64_t n = W.size();
+  std::optional<py::gil_scoped_release> released;
+  if (n > kFewWeights) released.emplace();
+  softmargin::step(rule, chosen, w, g, state, n, t, lr);
+  return true;
 }
 
 Array<int64_t> order_of(int64_t n, std::uint64_t seed, std::uint64_t epoch) {
@@ -271,12 +302,24 @@ void bind_train(py::module_& m) {
          const py::object& grad, const py::sequence& states, int64_t t, double lr) {
         const Rule rule = rule_from(optimizer, hyperparameters);
         const Penalty chosen = penalty_from(penalty);
-        if (py::isinstance<Array<float>>(W)) return step<float>(rule, chosen, W, grad, states, t, lr);
-        if (py::isinstance<Array<double>>(W)) return step<double>(rule, chosen, W, grad, states, t, lr);
+        if (py::isinstance<Array<float>>(W)) return step_arrays<float>(rule, chosen, W, grad, states, t, lr);
+        if (py::isinstance<Array<double>>(W)) return step_arrays<double>(rule, chosen, W, grad, states, t, lr);
         throw TypeError("W: expected a C-contiguous array of float32 or float64");
       },
       py::arg("optimizer"), py::arg("hyperparameters"), py::arg("penalty"), py::arg("W"), py::arg("grad"),
       py::arg("states"), py::arg("t"), py::arg("lr"));
+  m.def(
+      "plain_step",
+      [](const std::string& optimizer, const py::tuple& hyperparameters, const py::object& penalty, const py::object& W,
+         const py::object& grad, const py::object& arrays, const py::tuple& names, int64_t t, double lr) {
+        if (!plain(W) || !PyDict_CheckExact(arrays.ptr())) return false;
+        const auto weights = py::reinterpret_borrow<py::array>(W);
+        const auto run = weights.itemsize() == 4 ? &plain_step<float> : &plain_step<double>;
+        return run(optimizer, hyperparameters, penalty, weights, grad, py::reinterpret_borrow<py::dict>(arrays), names,
+                   t, lr);
+      },
+      py::arg("optimizer"), py::arg("hyperparameters"), py::arg("penalty"), py::arg("W"), py::arg("grad"),
+      py::arg("arrays"), py::arg("names"), py::arg("t"), py::arg("lr"));
   m.def(
       "state_names",
       [](const std::string& optimizer, const py::tuple& hyperparameters) {

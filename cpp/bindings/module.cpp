@@ -11,4 +11,5 @@ PYBIND11_MODULE(_core, m) {
   softmargin::bind_rowwise(m);
   softmargin::bind_coordinates(m);
   softmargin::bind_train(m);
+  softmargin::bind_machine(m);
 }

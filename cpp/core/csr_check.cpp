@@ -1,7 +1,10 @@
-// One scan of indptr and one of the indices, both without branches inside a row.
+// One scan of indptr and one of the indices, the latter without branches inside a row and on several threads.
 #include "csr_check.h"
 
+#include <atomic>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include "errors.h"
 #include "layouts/registry.h"
@@ -10,6 +13,44 @@ namespace softmargin {
 namespace {
 
 std::string at_row(int64_t i) { return " at row " + std::to_string(i); }
+
+// What all indices have to say: whether one lies outside, whether one does not rise in its row.
+struct Scan {
+  std::atomic<bool> outside{false}, falls{false};
+};
+
+// Rows looked at between two looks at the clock.
+constexpr int64_t kRowsAtOnce = 64;
+
+// An entry takes as long as one multiply-add of a pass.
+template <class Layout>
+void scan_indices(const MatrixView& X, int64_t n_entries, const Poll& poll, Scan& scan) {
+  const int threads = threads_for(0, static_cast<double>(n_entries));
+  std::vector<Share> left;
+  for (int i = 0; i < threads; ++i) left.push_back(share_of(X.n_samples, i, threads));
+  in_regions(threads, left, poll, [&](Team&, std::size_t share) {
+    int64_t& i = left[share].begin;
+    const int64_t stop = minimum(i + kRowsAtOnce, left[share].end);
+    bool outside = false, falls = false;
+    for (; i < stop; ++i) {
+      const auto e = Layout::row(X, i);
+      using Index = std::remove_cvref_t<decltype(e.indices[0])>;
+      using Unsigned = std::make_unsigned_t<Index>;
+      // A negative index is a large one here. Sums of ones and not flags: the compiler makes vectors of them.
+      Unsigned largest = e.count > 0 ? static_cast<Unsigned>(e.indices[0]) : 0, fallen = 0;
+#pragma omp simd reduction(max : largest) reduction(+ : fallen)
+      for (int64_t p = 1; p < e.count; ++p) {
+        const auto j = static_cast<Unsigned>(e.indices[p]);
+        largest = j > largest ? j : largest;
+        fallen += e.indices[p] <= e.indices[p - 1] ? Unsigned{1} : Unsigned{0};
+      }
+      outside = outside || (e.count > 0 && largest >= static_cast<std::uint64_t>(X.n_features));
+      falls = falls || fallen != 0;
+    }
+    if (outside) scan.outside = true;
+    if (falls) scan.falls = true;
+  });
+}
 
 template <class Layout>
 void check(MatrixView& X, int64_t n_entries, const Poll& poll) {
@@ -31,16 +72,11 @@ void check(MatrixView& X, int64_t n_entries, const Poll& poll) {
                        ", the length of X.indices and X.data, got " + std::to_string(end) + at_row(i));
     }
   }
-  bool sorted = true;
-  for (int64_t i = 0; i < X.n_samples; ++i) {
+  Scan scan;
+  scan_indices<Layout>(X, n_entries, poll, scan);
+  for (int64_t i = 0; scan.outside && i < X.n_samples; ++i) {
     look_up(i);
     const auto e = Layout::row(X, i);
-    bool outside = false, falls = false;
-    for (int64_t p = 0; p < e.count; ++p)
-      outside |= static_cast<std::uint64_t>(e.indices[p]) >= static_cast<std::uint64_t>(X.n_features);
-    for (int64_t p = 1; p < e.count; ++p) falls |= e.indices[p] <= e.indices[p - 1];
-    sorted = sorted && !falls;
-    if (!outside) continue;
     for (int64_t p = 0; p < e.count; ++p) {
       const auto j = static_cast<int64_t>(e.indices[p]);
       if (j >= 0 && j < X.n_features) continue;
@@ -48,7 +84,7 @@ void check(MatrixView& X, int64_t n_entries, const Poll& poll) {
                        at_row(i));
     }
   }
-  X.sorted = sorted;
+  X.sorted = !scan.falls;
 }
 
 }  // namespace

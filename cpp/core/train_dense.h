@@ -98,7 +98,7 @@ class DenseTrainer final : public Trainer<T> {
         if (!team.phase([&] {
               for (double& db : local.db) db = 0;
               phases_->add_db(rows, local.db.data());
-              phases_->each_gradient(team, rows, G_.data(), false, [&](Features features, double* G) {
+              phases_->each_gradient(team, rows, G_.data(), false, [&](Features features, const auto* G) {
                 apply(features, G, local.db.data(), factor, first_step + step + 1, lr[step]);
               });
               if (!leader) return;
@@ -148,16 +148,23 @@ class DenseTrainer final : public Trainer<T> {
   }
 
   // The gradient sums G of some features become their new weights in step t.
-  void apply(Features features, const double* G, const double* db, double factor, int64_t t, double rate) {
+  template <class A>
+  void apply(Features features, const A* G, const double* db, double factor, int64_t t, double rate) {
     const auto& kernels = problem_.kernels();
+    const auto finish = [&] {
+      if constexpr (same<A, T>)
+        return kernels.finish_narrow_gradient;
+      else
+        return kernels.finish_gradient;
+    }();
     double constants[kMaxConstants];
     options_.rule.constants(t, rate, constants);
     const auto update = kernels.update[options_.rule.index][options_.penalty.index];
     for (int64_t j = features.begin; j < features.end; j += kChunk) {
       const Features chunk{j, minimum<int64_t>(j + kChunk, packing_.n_features)};
       const int64_t at = packed_offset(packing_, j), size = packed_offset(packing_, chunk.end) - at;
-      kernels.finish_gradient(packing_, chunk, G + (at - packed_offset(packing_, features.begin)), factor,
-                              options_.mean, options_.inverse_deviation, db, g_.data() + at);
+      finish(packing_, chunk, G + (at - packed_offset(packing_, features.begin)), factor, options_.mean,
+             options_.inverse_deviation, db, g_.data() + at);
       const bool good = update(W_.w.data() + at, g_.data() + at, W_.state(0, at), W_.state(1, at), size, constants,
                                options_.penalty.options);
       weights_finite_[j / kChunk] = good;

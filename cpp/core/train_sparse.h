@@ -136,7 +136,7 @@ class SparseTrainer final : public Trainer<T> {
 
   // dS of this thread's tiles, times `step`.
   void scores(Team& team, const Rows& rows, double step) {
-    const int64_t k = problem_.n_outputs, n = tiles_of(rows.count);
+    const int64_t k = problem_.n_outputs, n = phases_.tiles_of(rows.count);
     const Share own = share_of(n, team.rank(), team.size());
     const T multiplier = static_cast<T>(scale_), times = static_cast<T>(step);
     for (int64_t t = own.begin; t < own.end; ++t) {
@@ -153,7 +153,7 @@ class SparseTrainer final : public Trainer<T> {
 
   // V += (step dS)' X for this thread's features.
   void descend(Team& team, Features own, const Rows& rows) {
-    const int64_t k = problem_.n_outputs, n = tiles_of(rows.count);
+    const int64_t k = problem_.n_outputs, n = phases_.tiles_of(rows.count);
     for (int64_t t = 0; t < n; ++t) {
       problem_.layout().gradient(problem_.X, phases_.tile(rows, t, n), own, phases_.tile_scores(t), k,
                                  W_.w.data() + own.begin * k, phases_.scratch(team.rank()), false);

@@ -6,12 +6,11 @@
 
 namespace softmargin {
 
-// Tiles of a block of rows: few enough rows each that eight or more threads find work in a small batch, else kTileRows.
-inline int64_t tiles_of(int64_t n_rows) {
-  const int64_t full = (n_rows + kTileRows - 1) / kTileRows;
-  const int64_t small = minimum<int64_t>((n_rows + 7) / 8, 8);
-  return full > small ? full + full % 2 : small;
-}
+// A block of this many rows is summed in W's type alone.
+inline constexpr int64_t kMostNarrowRows = 256;
+
+// dW of a tile of features is added to for all rows of a block, and should stay in the L2 meanwhile: 256 kB of float32.
+inline constexpr int64_t kStepWeights = int64_t{64} << 10;
 
 template <class T>
 class TwoPhase {
@@ -25,18 +24,29 @@ class TwoPhase {
         S_(max_tiles_ * problem.n_outputs * kTileRows),
         loss_(max_tiles_),
         db_(max_tiles_ * problem.n_outputs) {
+    const int64_t most_features = minimum<int64_t>(kFeatureTile, padded_features(packing_));
     for (int i = 0; i < threads; ++i)
-      parts_.push_back(Buffer<T>::zeros(layout_.gradient_wide ? 0 : kFeatureTile * problem.n_outputs));
+      parts_.push_back(Buffer<T>::zeros(layout_.gradient_wide ? 0 : most_features * problem.n_outputs));
+  }
+
+  // Tiles of a block of rows: of kTileRows, or of few enough rows that eight threads find work in a small batch, if it
+  // is any work at all.
+  int64_t tiles_of(int64_t n_rows) const {
+    const int64_t full = (n_rows + kTileRows - 1) / kTileRows;
+    const int64_t small = minimum<int64_t>((n_rows + 7) / 8, 8);
+    return full > small ? full + full % 2 : problem_.multiply_adds(n_rows) < kSmallWork ? full : small;
   }
 
   // Phase 1, this thread's share of the tiles: scores, loss and dS.
   void scores(Team& team, const Rows& rows, const T* W, const T* b) {
     const int64_t n = tiles_of(rows.count), k = problem_.n_outputs;
-    const Scratch<T> scratch = workspace_.scratch(team.rank());
+    Scratch<T> scratch = workspace_.scratch(team.rank());
     const Share own = share_of(n, team.rank(), team.size());
     for (int64_t t = own.begin; t < own.end; ++t) {
       T* S = S_.data() + t * k * kTileRows;
       const Rows part = tile(rows, t, n);
+      // Behind the last tile of this thread comes its first one in the next block or batch.
+      if (t + 1 == own.end) scratch.next = tile(rows, own.begin, n).first + rows.count;
       clear(t);
       if (!softmargin::differentiate(problem_, part, W, b, S, scratch, workspace_.targets(team.rank()), &loss_[t],
                                      db_.data() + t * k)) {
@@ -83,20 +93,22 @@ class TwoPhase {
     return {minimum(own.begin * kChunk, d), minimum(own.end * kChunk, d)};
   }
 
-  // Phase 2: f(features, G) for this thread's features, tile by tile; G (packed, from the tile on) is for f to keep or
-  // to use up.
+  // Phase 2: f(features, G) for this thread's features, tile by tile; G (packed, from the tile on) is for f to use up:
+  // of T where the rows are few enough for it, else of double and in the array given, which takes it on top of what is
+  // there if `accumulate` says so.
   template <class F>
   void each_gradient(Team& team, const Rows& rows, double* G, bool accumulate, F&& f) {
     const Features own = features(team);
     if (own.begin >= own.end) return;
     const int64_t n = tiles_of(rows.count), k = problem_.n_outputs;
     const Scratch<T> scratch = workspace_.scratch(team.rank());
-    const int64_t step = layout_.gradient_wide ? own.end - own.begin : kFeatureTile;
+    const int64_t step = layout_.gradient_wide ? own.end - own.begin : feature_step();
+    const bool narrow = !accumulate && !layout_.gradient_wide && rows.count <= kMostNarrowRows;
     for (int64_t j = own.begin; j < own.end; j += step) {
       const Features part{j, minimum(j + step, own.end)};
       double* g = G + packed_offset(packing_, j);
       const int64_t size = packed_offset(packing_, part.end) - packed_offset(packing_, part.begin);
-      if (!accumulate) std::memset(g, 0, static_cast<std::size_t>(size) * sizeof(double));
+      if (!accumulate && !narrow) std::memset(g, 0, static_cast<std::size_t>(size) * sizeof(double));
       T* sum = parts_[static_cast<std::size_t>(team.rank())].data();
       int64_t summed = 0;
       for (int64_t t = 0; t < n; ++t) {
@@ -107,18 +119,24 @@ class TwoPhase {
           continue;
         }
         layout_.gradient(problem_.X, tile_rows, part, dS, k, sum, scratch, false);
+        if (narrow) continue;
         summed += tile_rows.count;
         if (t + 1 == n || summed + kTileRows > kMaxSummedRows) {
           problem_.kernels().flush(sum, g, size);
           summed = 0;
         }
       }
-      f(part, g);
+      if (narrow) {
+        f(part, static_cast<const T*>(sum));
+        std::memset(sum, 0, static_cast<std::size_t>(size) * sizeof(T));
+      } else {
+        f(part, static_cast<const double*>(g));
+      }
     }
   }
 
   void gradient(Team& team, const Rows& rows, double* G) {
-    each_gradient(team, rows, G, true, [](Features, double*) {});
+    each_gradient(team, rows, G, true, [](Features, const auto*) {});
   }
 
   static Rows tile(const Rows& rows, int64_t t, int64_t n) {
@@ -130,6 +148,11 @@ class TwoPhase {
   Scratch<T> scratch(int rank) { return workspace_.scratch(rank); }
 
  private:
+  // Features at a time in phase 2: whole chunks.
+  int64_t feature_step() const {
+    return minimum<int64_t>(kFeatureTile, maximum<int64_t>(kStepWeights / problem_.n_outputs / kChunk, 1) * kChunk);
+  }
+
   void clear(int64_t t) {
     loss_[t] = 0;
     for (int64_t c = 0; c < problem_.n_outputs; ++c) db_[t * problem_.n_outputs + c] = 0;

@@ -16,7 +16,7 @@ class Workspace {
     const int64_t accumulators =
         dense ? kScoreOutputs * kAccumulatorRows * 64 : n_outputs * static_cast<int64_t>(sizeof(T));
     for (int i = 0; i < threads; ++i) {
-      staged_.emplace_back(dense ? kTileRows * kStagedStride : 0);
+      staged_.emplace_back(dense ? kTileRows * kFeatureTile : 0);
       accumulators_.emplace_back(accumulators);
       targets_.emplace_back(2 * n_outputs * kTileRows);
     }

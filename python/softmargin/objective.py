@@ -208,10 +208,14 @@ def loss_and_grad(
            [-0.833, -1.333],
            [ 0.667,  1.167]])
     """
+    spec, threads = as_spec(penalty), 0 if num_threads is None else as_threads(num_threads)
+    if sample_weight is None and positive_weight is None and type(loss) is str and loss in _LOSSES:
+        plain = _core.plain_pass(W, X, y, loss, intercept, spec, margin, delta, out, threads)
+        if plain is not None:  # nothing to convert, and nothing wrong
+            return LossGrad._make(plain)
     matrix = read_matrix(X)
     W = as_weights("W", W, matrix.n_features)
     b = None if intercept is None else as_intercept("intercept", intercept, len(W), W.dtype)
-    spec, threads = as_spec(penalty), as_threads(num_threads)
     if out is not None:
         as_output("out", out, W.shape, W.dtype)
         if np.may_share_memory(out, W):

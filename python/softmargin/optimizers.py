@@ -115,11 +115,14 @@ class Optimizer(Options):
         if getattr(self, "nesterov", False) and (self.momentum <= 0 or self.dampening != 0):
             got = f"momentum={self.momentum}, dampening={self.dampening}"
             raise ValueError(f"nesterov: expected momentum above 0 and dampening 0 with it, got {got}")
+        # Frozen, so worked out once: a step on few weights takes less time than this does.
+        object.__setattr__(self, "_flat", self.flat())
+        object.__setattr__(self, "_state_names", _core.state_names(type(self).__name__, self._flat))
 
     @property
     def state_names(self) -> tuple[str, ...]:
         """Names of the arrays of the state: PyTorch's, less those that these hyper-parameters leave unused."""
-        return _core.state_names(type(self).__name__, self.flat())
+        return self._state_names  # type: ignore[no-any-return]
 
     def init(self, W: npt.NDArray[Any]) -> OptimizerState:
         """Return the state before the first step: zeros like W.
@@ -185,15 +188,20 @@ class Optimizer(Options):
         >>> W
         array([ 0.5, -2.5])
         """
+        rate = self.lr if lr is None else as_number("lr", lr)
+        spec, name = None if penalty is None else as_spec(penalty), type(self).__name__
+        if type(state) is OptimizerState and _core.plain_step(
+            name, self._flat, spec, W, grad, state.arrays, self._state_names, state.t + 1, rate
+        ):  # nothing to convert, and nothing wrong
+            state.t += 1
+            return
         W = _as_updatable(W)
         g = as_gradient("grad", grad, W)
-        rate = self.lr if lr is None else as_number("lr", lr)
-        spec = as_spec(penalty)
         arrays = self._arrays(state, W)
         flat = (1, -1)  # a step goes weight by weight: any shape will do for the core
         _core.update(
-            type(self).__name__,
-            self.flat(lr=rate),
+            name,
+            self._flat,
             spec,
             W.reshape(flat),
             g.reshape(flat),

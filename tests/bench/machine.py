@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+NOT_DONE = "not done"  # an error that begins so means that time was over
 
 
 def busy():
@@ -27,7 +28,7 @@ def in_fresh_process(module, arguments, threads, timeout):
     try:
         done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=timeout)
     except subprocess.TimeoutExpired:
-        return {"error": f"not done after {timeout:.0f} s"}
+        return {"error": f"{NOT_DONE} after {timeout:.0f} s"}
     if done.returncode != 0:
         return {"error": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]}
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -71,6 +71,7 @@ def test_cells_of_what_was_not_reached():
     results = {"F": 2.0, "best": 2.5, "budget": 15.0}
     fit = {"F": 2.02, "seconds": [1.0, 3.0, 2.0], "options": {"max_iter": 7}, "cut": True}
     assert report.cell(None, results, False) == "F + 2e-01 at best"
+    assert report.cell(None, results | {"best": None}, False) == "no first step in 15 s"
     assert report.cell(fit, results, True) == "not done in 15 s, F + 1e-02"
     assert report.cell(fit | {"cut": False}, results, True) == "2 s, F + 1e-02"
     assert report.ratio({"ours": fit | {"seconds": [0.5]}, "theirs": fit}) == "> 4 x"

@@ -100,16 +100,15 @@ def test_dual_and_primal_are_one():
     np.testing.assert_allclose(dense.coef_, sparse.coef_, rtol=1e-7)
 
 
-@pytest.mark.parametrize("max_iter", [1, 2])
-def test_the_gap_bounds_the_truth(max_iter):
+def test_the_gap_bounds_the_truth():
     n = len(Y)
     options = {"loss": "binary_squared_hinge", "penalty": sm.L2(1 / n)}
     with pytest.warns(ConvergenceWarning, match="Liblinear failed to converge, increase the number of iterations."):
-        early = LinearSVC(max_iter=max_iter, tol=1e-12, fit_intercept=False).fit(X, Y)
+        early = LinearSVC(max_iter=1, tol=1e-12, fit_intercept=False).fit(X, Y)
     best = sm.solve(X, Y, tol=1e-12, fit_intercept=False, **options)
     F = sm.loss_and_grad(early.coef_, X, Y, **options).loss
     assert -1e-12 <= (F - best.loss) / F <= early.gap_ + 1e-12
-    assert early.n_iter_ == max_iter
+    assert early.n_iter_ == 1
     assert isinstance(early.n_iter_, int)
 
 

@@ -119,9 +119,9 @@ def test_a_warning_says_how_far_and_what_to_change(digits):
                       r"the last 2 of 3 epochs, where tol=0.0001 was asked for; a larger max_epochs goes on") as caught:  # fmt: skip
         classifier(max_epochs=3).fit(X, y)
     assert caught[0].filename == __file__
-    with pytest.warns(ConvergenceWarning, match=r"^LinearClassifier: reached gap=[\d.e+-]+ where tol=1e-12 was asked for, after 10 "
+    with pytest.warns(ConvergenceWarning, match=r"^LinearClassifier: reached gap=[\d.e+-]+ where tol=1e-15 was asked for, after 30 "
                       r"steps; a larger max_epochs goes on$") as caught:  # fmt: skip
-        LinearClassifier(max_epochs=1, tol=1e-12).fit(X, y)
+        LinearClassifier(max_epochs=1, tol=1e-15).fit(X, y)
     assert caught[0].filename == __file__
 
 

@@ -39,3 +39,39 @@ def test_nothing_of_the_size_of_X(in_new_process):
     size, used, with_a_copy = (int(word) for word in in_new_process(CODE).split())
     assert used < 0.25 * size  # the scores are 2 % of it, 16 slots of dW 2 %, y and the order of an epoch 1 %
     assert with_a_copy > 1.5 * size  # the control: a copy shows
+
+ESTIMATOR = """
+import warnings
+import numpy as np, scipy.sparse, tempfile, os
+from softmargin import LinearClassifier
+
+warnings.simplefilter("ignore")  # one epoch has not converged
+
+def peak():
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+n, d = 30000, 2000
+y = np.arange(n) % 10
+rules = dict(max_epochs=1, random_state=0)
+for small in (np.ones((300, d), np.float32), scipy.sparse.csr_array(np.eye(300, d, dtype=np.float32))):
+    LinearClassifier(solver="SGD", **rules).fit(small, y[:300]).predict(small)  # what a first use takes once
+X = np.ones((n, d), np.{dtype})
+X[::3] = 2
+S = scipy.sparse.csr_array((np.ones(n * 500, np.float32), np.tile(np.arange(500, dtype=np.int32), n), 500 * np.arange(n + 1)), (n, d))
+before = peak()
+for data in (X, S):
+    LinearClassifier(solver="SGD", **rules).fit(data, y).predict(data)
+    LinearClassifier(solver="Adam", standardize=True, **rules).fit(data, y)
+print(min(X.nbytes, S.data.nbytes + S.indices.nbytes), peak() - before)
+LinearClassifier(solver="SGD", **rules).fit(np.asfortranarray(X), y)
+print(X.nbytes, peak() - before)
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
+def test_an_estimator_takes_next_to_nothing_beside_X(in_new_process, dtype):
+    """At most 5 % of X and 50 MB, for row-major arrays and CSR."""
+    size, used, of_dense, with_a_copy = (int(word) for word in in_new_process(ESTIMATOR.format(dtype=dtype)).split())
+    assert used <= 0.05 * size + 50e6
+    assert with_a_copy > 1.5 * of_dense  # the control: another order is copied, and here twice

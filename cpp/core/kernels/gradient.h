@@ -6,7 +6,9 @@
 //
 // As for the scores, the first block of outputs converts the elements and keeps them for the others: a few vectors of
 // each row, then all blocks, then the next features (uint8: 15.5 ms for 20 000 x 3072, k = 10, one thread;
-// multiply-adds alone take 13.6). Rows of W's own type need no conversion, and go through their tile block by block.
+// multiply-adds alone take 13.6). Rows of W's own type are kept as well: rows of 4096 bytes or a multiple of it put the
+// same feature into the same set of an L1, which holds 8 to 12 of them, so that the second block would read them from
+// the L2 again (float64, 50 000 x 3072: 112 ms; 162 with a copy of the tile, which takes more of the L1).
 #pragma once
 
 #include "../layouts/element.h"
@@ -66,7 +68,6 @@ template <class E, class T, int vectors, int widest>
 void gradient_features(const E* const* x, int n_rows, int64_t j, int64_t end, T* kept, const T* dS, int64_t n_outputs,
                        int count, int blocks, T* dW, Fetch& fetch) {
   constexpr int stride = vectors * Simd<T>::width;
-  constexpr Keep first = same<E, T> ? Keep::none : Keep::write, others = same<E, T> ? Keep::none : Keep::read;
   const int narrow = blocks * widest - count;
   for (; j + stride <= end; j += stride) {
     step(fetch);
@@ -74,16 +75,16 @@ void gradient_features(const E* const* x, int n_rows, int64_t j, int64_t end, T*
       gradient_block<E, T, vectors, widest, Keep::none>(x, n_rows, j, kept, dS, n_outputs, dW);
       continue;
     }
-    gradient_block<E, T, vectors, widest, first>(x, n_rows, j, kept, dS, n_outputs, dW);
+    gradient_block<E, T, vectors, widest, Keep::write>(x, n_rows, j, kept, dS, n_outputs, dW);
     const T* d = dS + widest * kTileRows;
     T* out = dW + widest * kPanel;
     for (int block = 1; block < blocks; ++block) {
       step(fetch);
       if (block < blocks - narrow) {
-        gradient_block<E, T, vectors, widest, others>(x, n_rows, j, kept, d, n_outputs, out);
+        gradient_block<E, T, vectors, widest, Keep::read>(x, n_rows, j, kept, d, n_outputs, out);
         d += widest * kTileRows, out += widest * kPanel;
       } else if constexpr (widest > 1) {
-        gradient_block<E, T, vectors, widest - 1, others>(x, n_rows, j, kept, d, n_outputs, out);
+        gradient_block<E, T, vectors, widest - 1, Keep::read>(x, n_rows, j, kept, d, n_outputs, out);
         d += (widest - 1) * kTileRows, out += (widest - 1) * kPanel;
       }
     }
@@ -97,8 +98,7 @@ void gradient_features(const E* const* x, int n_rows, int64_t j, int64_t end, T*
 template <class E, class T>
 void gradient_tile(const E* const* x, int n_rows, int64_t n_features, T* kept, const T* dS, int64_t n_outputs, T* dW,
                    Fetch& fetch) {
-  constexpr int most = same<E, T> ? kMaxGradientBlock : kGradientOutputs;
-  const int64_t groups = (n_outputs + most - 1) / most;
+  const int64_t groups = (n_outputs + kGradientOutputs - 1) / kGradientOutputs;
   int64_t c = 0;
   for (int64_t group = 0; group < groups; ++group) {
     const int count = static_cast<int>((n_outputs - c + groups - group - 1) / (groups - group));

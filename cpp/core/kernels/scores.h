@@ -87,9 +87,12 @@ void score_tile_by(const E* const* x, int n_rows, T* kept, const T* w, int64_t n
   for (; r + rows <= n_rows; r += rows) {
     score_rows_against<E, T, rows, widest>(x + r, kept, w, n_outputs, n_panels, count, blocks, acc + r, fetch);
   }
-  for (; r < n_rows; ++r) {
-    score_rows_against<E, T, 1, widest>(x + r, kept, w, n_outputs, n_panels, count, blocks, acc + r, fetch);
+  if constexpr (rows > 2) {
+    for (; r + 2 <= n_rows; r += 2)
+      score_rows_against<E, T, 2, widest>(x + r, kept, w, n_outputs, n_panels, count, blocks, acc + r, fetch);
   }
+  for (; r < n_rows; ++r)
+    score_rows_against<E, T, 1, widest>(x + r, kept, w, n_outputs, n_panels, count, blocks, acc + r, fetch);
 }
 
 // One tile of features for `count` <= kScoreOutputs outputs.

@@ -15,16 +15,13 @@ inline constexpr int kFeatureTile = 256;
 // Rows of accumulators: kTileRows, rounded up to the widest vector.
 inline constexpr int kAccumulatorRows = 32;
 
-// From one row of a tile that is copied to the next: 16 elements more than a multiple of 64 bytes, so that they never
-// meet in the same set of the cache.
-inline constexpr int64_t kStagedStride = kFeatureTile + kPanel;
-
 template <class T>
 struct Scratch {
-  T* staged;                // [kTileRows][kStagedStride]: rows of a tile as T
+  T* staged;                // [kTileRows][kFeatureTile]: what the first block of outputs keeps for the others
   int64_t prefetched_rows;  // of the next tile, by the score kernel; a gradient kernel that follows at once fetches the
                             // others
   void* accumulators;       // [kScoreOutputs][kAccumulatorRows] vectors of up to 64 bytes; CSR: [n_outputs] of T
+  int64_t next = -1;        // where the next tile begins, -1: behind this one
 };
 
 // Cache lines that a kernel asks for while it works, a few before each block of registers: all at once they would fill
@@ -33,6 +30,7 @@ struct Fetch {
   const char* row[kTileRows];
   int n_rows = 0;
   int lines = 0;    // of each row
+  int tiles = 1;    // of features over which they are spread
   int a_block = 0;  // how many lines a block of registers asks for
   int at_row = 0;
   int at_line = 0;
@@ -41,7 +39,8 @@ struct Fetch {
 namespace {
 
 inline void plan(Fetch& fetch, int64_t blocks) {
-  const int64_t lines = fetch.n_rows * fetch.lines;
+  const int64_t lines = int64_t{fetch.n_rows} * fetch.lines;
+  blocks *= fetch.tiles;
   fetch.a_block = static_cast<int>((lines + 4 * blocks - 1) / (4 * blocks) * 4);
 }
 

@@ -7,6 +7,7 @@
 #include "../penalties/registry.h"
 #include "functions.h"
 #include "loss_tile.h"
+#include "machine.h"
 #include "moments.h"
 #include "scratch.h"
 #include "update.h"
@@ -57,9 +58,14 @@ struct Kernels {
   void (*flush)(T* part, double* total, int64_t n);
   void (*finish_gradient)(const Packing&, Features, const double* G, double scale, const double* mean,
                           const double* inverse_deviation, const double* db, T* g);
+  void (*finish_narrow_gradient)(const Packing&, Features, const T* G, double scale, const double* mean,
+                                 const double* inverse_deviation, const double* db, T* g);
   void (*standardise_weights)(const Packing&, Features, const T* w, const double* mean, const double* inverse_deviation,
                               T* effective, double* shift);
   void (*apply)(Function, const T* x, int64_t n, T* y);
+  T (*read)(const T* p, int64_t n);
+  double (*multiply_adds)(int64_t rounds, T* x);
+  void (*move_state)(T* w, const T* g, T* s0, T* s1, int64_t n);
 };
 
 struct KernelTable {

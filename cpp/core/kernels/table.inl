@@ -29,9 +29,13 @@ consteval Kernels<T> make_kernels() {
   Penalties::for_each([&]<class Penalty>(int j) { k.penalty_terms[j] = &penalty_terms<T, Penalty>; });
   k.penalty_terms[kPenalties] = &penalty_terms<T, NoPenalty>;
   k.flush = &flush<T>;
-  k.finish_gradient = &finish_gradient<T>;
+  k.finish_gradient = &finish_gradient<double, T>;
+  k.finish_narrow_gradient = &finish_gradient<T, T>;
   k.standardise_weights = &standardise_weights<T>;
   k.apply = &apply<T>;
+  k.read = &read<T>;
+  k.multiply_adds = &multiply_adds<T>;
+  k.move_state = &move_state<T>;
   return k;
 }
 

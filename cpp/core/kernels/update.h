@@ -1,12 +1,18 @@
 // The update kernel: a rule with its penalty on a run of weights, and what training needs to know of them afterwards.
 #pragma once
 
+#include <type_traits>
+
 #include "../optimizers/registry.h"
 #include "../packed.h"
 #include "../penalties/registry.h"
 
 namespace softmargin {
 namespace {
+
+// Whether a penalty has an l1 part: its threshold is a member and not the constant 0.
+template <class Weights>
+inline constexpr bool kThresholds = std::is_member_object_pointer_v<decltype(&Weights::threshold)>;
 
 template <class T>
 inline T soft_threshold(T w, T amount) {
@@ -19,14 +25,14 @@ template <class T, class Rule, class Penalty>
 bool update(T* w, const T* g, T* s0, T* s1, int64_t n, const double* constants, const double* penalty) {
   const typename Rule::template Step<T> rule(constants);
   const typename Penalty::template Weights<T> weights(penalty);
-  const T threshold = T(weights.threshold);
   const auto run = [&]<bool has0, bool has1>() {
     T probe = T(0);
 #pragma omp simd reduction(+ : probe)
     for (int64_t i = 0; i < n; ++i) {
       T weight = w[i], unused0 = T(0), unused1 = T(0);
       const T h = rule.step(weight, g[i] + weights.gradient(weight), has0 ? s0[i] : unused0, has1 ? s1[i] : unused1);
-      weight = soft_threshold(weight, threshold * h);
+      if constexpr (kThresholds<typename Penalty::template Weights<T>>)
+        weight = soft_threshold(weight, T(weights.threshold) * h);
       probe += weight - weight;
       w[i] = weight;
     }
@@ -62,19 +68,21 @@ void flush(T* part, double* total, int64_t n) {
 }
 
 // g = scale * (G - mean db') / deviation for the features: the gradient in standardised weights, from the raw sums G.
-// mean and inverse_deviation [n_features] may be null. G and g are packed from features.begin on.
-template <class T>
-void finish_gradient(const Packing& packing, Features features, const double* G, double scale, const double* mean,
+// mean and inverse_deviation [n_features] may be null. G (A: T of few rows, double of many) and g are packed from
+// features.begin on.
+template <class A, class T>
+void finish_gradient(const Packing& packing, Features features, const A* G, double scale, const double* mean,
                      const double* inverse_deviation, const double* db, T* g) {
   if (!mean) {
     const int64_t n = packed_offset(packing, features.end) - packed_offset(packing, features.begin);
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) g[i] = static_cast<T>(scale * G[i]);
+    for (int64_t i = 0; i < n; ++i) g[i] = static_cast<T>(static_cast<A>(scale) * G[i]);
     return;
   }
   const int64_t origin = packed_offset(packing, features.begin);
   for_packed(packing, features, [&](int64_t i, int64_t c, int64_t j) {
-    g[i - origin] = static_cast<T>(scale * (G[i - origin] - mean[j] * db[c]) * inverse_deviation[j]);
+    g[i - origin] =
+        static_cast<T>(scale * (static_cast<double>(G[i - origin]) - mean[j] * db[c]) * inverse_deviation[j]);
   });
 }
 

@@ -98,6 +98,28 @@ def predict(
 
 
 @app.command
+def bench(
+    *,
+    output: Annotated[
+        Path, Parameter(name=("--output", "-o"), help="Directory for the figures and the picture; made if missing.")
+    ] = Path("softmargin-bench"),
+    case: Annotated[
+        tuple[str, ...], Parameter(negative="", show_default=False, help="Only this case; may be given several times.")
+    ] = (),
+    quick: Annotated[bool, Parameter(negative="", show_default=False, help="A tenth of the rows.")] = False,
+    threads: _Threads = None,
+    json: _Json = False,
+) -> int:
+    """Measure this machine's limits, and how near to them every case comes beside NumPy, SciPy and PyTorch.
+
+    All data is generated; all results are compared. In full it takes some minutes and 6 GB of memory.
+    """
+    from softmargin.cli.bench import bench as command
+
+    return command(output, case, quick=quick, threads=threads, as_json=json)
+
+
+@app.command
 def info(*, json: _Json = False) -> int:
     """Tell how this installation was built and what it uses on this machine."""
     from softmargin.cli.info import info as command

@@ -21,7 +21,7 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]
     num_threads: int | None = None
 
     def _scores(self, X: Any) -> npt.NDArray[Any]:
-        """Return X coef_' + intercept_ (n_samples, n_outputs), in float64 where X is, else in float32."""
+        """Return X coef_' + intercept_ (n_samples, n_outputs), in float64 where X or coef_ is, else in float32."""
         check_is_fitted(self)
         matrix = read_X(self, X, reset=False)
         dtype = np.result_type(self.coef_.dtype, matrix.weight_dtype)
@@ -81,7 +81,7 @@ class LinearClassifierBase(ClassifierMixin, LinearEstimator):  # type: ignore[mi
         Returns
         -------
         ndarray (n_samples,) or (n_samples, n_classes)
-            With two classes one score, above 0 for ``classes_[1]``. In float64 where X is float64, else in float32.
+            With two classes one score, above 0 for ``classes_[1]``. In float64 where X or ``coef_`` is, else in float32.
 
         Raises
         ------

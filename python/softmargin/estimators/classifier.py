@@ -85,7 +85,7 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
     batch_size : int, None or "auto", default "auto"
         Samples a step of an update rule; None for all.
     max_epochs : int, default 100
-        Passes over the samples of an update rule; the exact solver, which ends by itself, takes ten times as many steps at most.
+        Passes over the samples of an update rule; the exact solver, which ends by itself, takes 30 times as many steps at most.
     tol : float, default 1e-4
         Exact: the relative gap ``(F - F*) / |F|`` to reach. Rules: with a validation set the relative fall of its loss below which
         an epoch counts as no change; without one, the run ends when the mean losses of ``n_iter_no_change + 1`` epochs lie within

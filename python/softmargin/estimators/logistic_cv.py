@@ -17,6 +17,8 @@ from sklearn.utils._metadata_requests import _raise_for_params, _routing_enabled
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 
+from softmargin.config import get_num_threads
+
 from .inputs import read_X
 from .labels import check_weights, class_weights, encode
 from .logistic import LogisticRegression, logistic_task
@@ -79,7 +81,7 @@ class LogisticRegressionCV(LogisticRegression):
     max_iter : int, default 100
     class_weight : dict, "balanced" or None, default None
     n_jobs : int, default None
-        Threads of the passes over X, -1 for all; None for those of :func:`softmargin.get_num_threads`. Results do not depend on it.
+        Most threads of the passes over X, of those of :func:`softmargin.get_num_threads`; None and -1 for all of them.
     verbose : int, default 0
         Above 0 prints a line for each fit.
     refit : bool, default True
@@ -234,8 +236,7 @@ class LogisticRegressionCV(LogisticRegression):
         folds = list(check_cv(self.cv, labels, classifier=True).split(rows_of(matrix), labels, **routed.splitter.split))
         of_class = self._class_weights(codes, weights)
         training = weights if of_class is None else of_class[codes] * (1.0 if weights is None else weights)
-        threads = None if self.n_jobs is None else effective_n_jobs(self.n_jobs)
-        task = logistic_task(self, matrix, codes, num_threads=threads)
+        task = logistic_task(self, matrix, codes, num_threads=self._threads())
         given = self.Cs if not isinstance(self.Cs, Integral) else np.logspace(-4, 4, int(self.Cs))
         self.Cs_ = np.asarray(given, dtype=np.float64)
         scorer = None if self.scoring is None or self.scoring == "warn" else get_scorer(self.scoring)
@@ -245,8 +246,7 @@ class LogisticRegressionCV(LogisticRegression):
         self.l1_ratios_ = np.asarray(l1_ratios)
         if self.refit:
             C, ratio = np.unravel_index(paths.scores.sum(axis=0).argmax(), paths.scores.shape[1:])
-            mean = paths.coefs[:, C, ratio].mean(axis=0)
-            task.start_from(self._split(mean))
+            task.start_from(self._split(paths.coefs[:, C, ratio].mean(axis=0)) if paths.complete else None)
             audience = self._audience(X, y, sample_weight, ratios[ratio], "float64")
             found = task.minimise(float(1 / self.Cs_[C]), ratios[ratio], training, audience.tell)
             self._keep(found, ratios[ratio], "float64")
@@ -266,6 +266,11 @@ class LogisticRegressionCV(LogisticRegression):
             )
             warn_unless_converged(worst(paths.unconverged), self.tol, f"{begins} {count}")
         return self
+
+    def _threads(self) -> int | None:
+        """Return the number of threads where it is fewer than there are anyway; those are as many as the work is worth."""
+        n = None if self.n_jobs is None else int(effective_n_jobs(self.n_jobs))
+        return n if n is not None and n < get_num_threads() else None
 
     def _penalties(self) -> tuple[str, list[Any]]:
         """Return the name of the penalty and the l1_ratios, [None] for none given, after scikit-learn's checks and warnings."""

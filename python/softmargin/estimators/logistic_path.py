@@ -23,7 +23,7 @@ class Paths(NamedTuple):
     """What was found for each fold, C and l1_ratio.
 
     ``coefs`` (n_folds, n_cs, n_l1_ratios, n_outputs, n_dof), the intercept last where there is one; ``scores``, ``n_iter`` and
-    ``gaps`` (n_folds, n_cs, n_l1_ratios); those that did not converge.
+    ``gaps`` (n_folds, n_cs, n_l1_ratios); those that did not converge; whether every fold trained on all classes.
     """
 
     coefs: Float
@@ -31,6 +31,7 @@ class Paths(NamedTuple):
     n_iter: npt.NDArray[np.int32]
     gaps: Float
     unconverged: list[Optimum]
+    complete: bool
 
 
 def fit_paths(
@@ -44,7 +45,8 @@ def fit_paths(
 ) -> Paths:
     """Solve for each fold, C and l1_ratio, the strongest penalty first, and score on the rows held out.
 
-    A fold is a weight for each row, 0 for one held out and 2 for one that is there twice: X is never copied.
+    A fold is a weight for each row, 0 for one held out and 2 for one that is there twice: X is never copied. Where a fold lacks a
+    class, whose intercept has no optimum but -inf there, the others start from zeros and not from its models.
     """
     n = task.X.n_samples
     base = np.ones(n) if sample_weight is None else sample_weight
@@ -52,14 +54,17 @@ def fit_paths(
     n_dof = task.X.n_features + int(task.fit_intercept)
     coefs = np.zeros((*shape, task.n_outputs, n_dof))
     scores, gaps, n_iter = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.int32)
+    of_fold = [base * np.bincount(np.arange(n)[train], minlength=n) for train, _ in folds]
+    n_classes = len(np.unique(task.y))
+    complete = all(len(np.unique(task.y[weights > 0])) == n_classes for weights in of_fold)
     unconverged, first = [], None
-    for i, fold in enumerate(folds):
-        weights = base * np.bincount(np.arange(n)[fold[0]], minlength=n)
+    for i, (fold, weights) in enumerate(zip(folds, of_fold, strict=True)):
         for k, l1_ratio in enumerate(l1_ratios):
             task.start_from(first)
             for j in np.argsort(Cs):
                 found = task.minimise(1 / Cs[j], l1_ratio, weights)
-                first = first or Start(found.coef, found.intercept)
+                if complete and first is None:
+                    first = Start(found.coef, found.intercept)
                 W, b = centred(found.coef, found.intercept, l1_ratio)
                 coefs[i, j, k] = np.column_stack([W, b]) if task.fit_intercept else W
                 scores[i, j, k] = score(fold, W, b, Cs[j])
@@ -68,7 +73,7 @@ def fit_paths(
                     unconverged.append(found)
                 if verbose:
                     say(f"LogisticRegressionCV, fold {i}, C={Cs[j]:.3g}, l1_ratio={l1_ratio:g}", found)
-    return Paths(coefs, scores, n_iter, gaps, unconverged)
+    return Paths(coefs, scores, n_iter, gaps, unconverged, complete)
 
 
 def fold_score(

@@ -21,8 +21,9 @@ from softmargin.training.guard import fit_guarded
 from softmargin.training.plan import Plan
 from softmargin.training.results import EpochInfo
 
-# Steps of the exact solver for each epoch that an estimator is granted: its steps are cheaper by nothing, but it stops by itself.
-STEPS_AN_EPOCH = 10
+# Steps of the exact solver for each epoch that an estimator is granted: it ends by itself, and raw pixels under a small penalty take
+# more than a thousand (CIFAR-10, 0 to 255, alpha=1e-4).
+STEPS_AN_EPOCH = 30
 
 # A run whose epochs are over warns where the loss still fell by more than this many times tol over the last epochs: rates that go
 # down to zero at the end leave falls of 1e-3 or so, which more epochs would not turn into much.

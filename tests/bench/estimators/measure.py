@@ -35,9 +35,10 @@ class Side:
         Those of OpenBLAS and those of OpenMP wait for each other's cores: scikit-learn's lbfgs took 0.05 s for the digits with one
         thread of BLAS and 18 s with two, on two cores.
         """
-        seconds = {}
         for self.blas_threads in choices:
             self.fit(options)  # to warm up
+        seconds = {}
+        for self.blas_threads in choices:
             start = time.perf_counter()
             self.fit(options)
             seconds[self.blas_threads] = time.perf_counter() - start
@@ -67,8 +68,8 @@ class Side:
         return min(reached, key=lambda fit: fit["seconds"][0], default=None)
 
 
-def measure(case, problem, *, budget, threads, rounds):
-    """Return the results of a case, as JSON has them.
+def measure(case, problem, *, budget, threads, rounds, alone=False):
+    """Return the results of a case, as JSON has them; `alone` is ours without the other.
 
     scikit-learn's class runs from the start with more and more iterations, for `budget` seconds in all. The fastest fits that reached
     each target run again, in turns, `rounds` times, or fewer where they take longer than the budget.
@@ -76,16 +77,17 @@ def measure(case, problem, *, budget, threads, rounds):
     problem.peer_X  # noqa: B018 - made here, outside of the measured time
     ours, theirs = Side(case.ours(problem, threads), problem), Side(case.theirs(problem, threads), problem)
     ours.fit(case.attempts[0])  # imports and threads
-    theirs.choose_blas_threads({"max_iter": FEW, **case.endless}, sorted({1, threads}))
     for options in case.attempts:
         ours.attempt(options)
-    growing_runs(lambda max_iter: theirs.attempt({"max_iter": max_iter, **case.endless}), problem, budget)
-    rows = {AS_IT_COMES: {"ours": default(ours), "theirs": default(theirs, budget)}}
-    least = theirs.evaluate()
-    best = min(ours.evaluate(), least)
-    # Where scikit-learn's class stops by itself, or 1e-6 above.
-    stopped = rows[AS_IT_COMES]["theirs"]
-    rows[SAME] = {"ours": ours.fastest(stopped["F"] + TARGETS[-1] * abs(best)), "theirs": stopped}
+    rows = {AS_IT_COMES: {"ours": default(ours), "theirs": None}}
+    best = least = ours.evaluate()
+    if not alone:
+        theirs.choose_blas_threads({"max_iter": FEW, **case.endless}, sorted({1, threads}))
+        growing_runs(lambda max_iter: theirs.attempt({"max_iter": max_iter, **case.endless}), problem, budget)
+        stopped = rows[AS_IT_COMES]["theirs"] = default(theirs, budget)
+        least = theirs.evaluate()
+        best = min(best, least)
+        rows[SAME] = {"ours": ours.fastest(stopped["F"] + TARGETS[-1] * abs(best)), "theirs": stopped}
     for target in TARGETS:
         F = best + target * abs(best)
         rows[f"{target:.0e}"] = {"ours": ours.fastest(F), "theirs": theirs.fastest(F)}
@@ -96,7 +98,7 @@ def measure(case, problem, *, budget, threads, rounds):
         "shape": list(problem.X.shape),
         "F": best,
         "gap": float(np.nanmin([fit["gap"] for fit in ours.fits])),
-        "best": least,  # of scikit-learn's class
+        "best": None if alone else least,  # of scikit-learn's class
         "budget": budget,
         "blas_threads": theirs.blas_threads,
         "classes": {"ours": ours.made.name, "theirs": theirs.made.name},

@@ -21,6 +21,8 @@ def print_table(results):
 
 def cell(fit, results, with_distance):
     """Return seconds, and how far from the optimum that is where the line does not say it."""
+    if fit is None and results["best"] is None:
+        return f"no first step in {results['budget']:g} s"
     if fit is None:
         return f"F + {distance(results['best'], results):.0e} at best"
     solver = f" ({fit['options']['solver']})" if "solver" in fit["options"] else ""

@@ -1,0 +1,105 @@
+"""What this machine can do at most: read bandwidth, multiply-adds a second, memory moved by an update; and its features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import softmargin as sm
+from softmargin import _core
+
+_READ = 64 << 20  # float32: 256 MB, more than any cache
+_STATE = 10_000_000  # weights: those of the optimizer's case
+_ROUNDS = 2_000_000  # of multiply-adds, 10 to 20 ms
+_REPEATS = 7  # the best one counts: a limit is what the machine can do
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Bytes a second and operations a second, by threads; operations also by level and dtype."""
+
+    threads: int
+    level: str
+    levels: tuple[str, ...]
+    caches: dict[str, str]
+    reads: dict[int, float]
+    moves: dict[int, float]
+    peaks: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes read a second by all threads."""
+        return self.reads[self.threads]
+
+    def peak(self, dtype: str, threads: int | None = None) -> float:
+        """Operations a second at the active level."""
+        return self.peaks[self.level][dtype][threads or self.threads]
+
+    def describe(self) -> list[str]:
+        """Lines that name the machine by its features."""
+        caches = ", ".join(f"{name} {size}" for name, size in self.caches.items())
+        lines = [
+            f"{self.threads} threads, {self.level} of {', '.join(self.levels)}" + (f"; {caches}" if caches else "")
+        ]
+        reads = ", ".join(f"{speed / 1e9:.1f} GB/s on {_threads(n)}" for n, speed in self.reads.items())
+        moves = ", ".join(f"{speed / 1e9:.1f} on {_threads(n)}" for n, speed in self.moves.items())
+        lines.append(f"reads {reads}; 4 arrays read and 3 of them written {moves}")
+        for level, peaks in self.peaks.items():
+            each = (
+                f"{dtype} " + ", ".join(f"{speed / 1e9:.0f} GFLOP/s on {_threads(n)}" for n, speed in speeds.items())
+                for dtype, speeds in peaks.items()
+            )
+            lines.append(f"{level}: {'; '.join(each)}")
+        return lines
+
+
+def measure(threads: int) -> Machine:
+    """Measure all of it, in some three seconds."""
+    counts = sorted({1, threads})
+    array = np.ones(_READ, dtype=np.float32)
+    reads = {n: array.nbytes / _best(partial(_core._read, array, n)) for n in counts}
+    W, grad, m, v = (np.zeros(_STATE, dtype=np.float32) for _ in range(4))
+    traffic = 7 * W.nbytes
+    moves = {n: traffic / _best(partial(_core._move, W, grad, m, v, n)) for n in counts}
+    active, peaks = sm.simd_level(), {}
+    try:
+        for level in sm.simd_levels():
+            sm.set_simd_level(level)
+            peaks[level] = {t: {n: _operations(t, n) for n in counts} for t in ("float32", "float64")}
+    finally:
+        sm.set_simd_level(active)
+    return Machine(threads, active, tuple(sm.simd_levels()), _caches(), reads, moves, peaks)
+
+
+def _operations(dtype: str, threads: int) -> float:
+    done = _core._operations(_ROUNDS, dtype, threads)
+    return done / _best(lambda: _core._operations(_ROUNDS, dtype, threads))
+
+
+def _best(function: Callable[[], object]) -> float:
+    function()
+    times = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _caches() -> dict[str, str]:
+    """{"L1d": "32K", ...} of one core, where the system tells."""
+    found = {}
+    for folder in sorted(_CACHES.glob("index*")):
+        level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+        found[f"L{level}" + {"Data": "d", "Instruction": "i"}.get(kind, "")] = size
+    return found
+
+
+def _threads(n: int) -> str:
+    return f"{n} thread{'s' if n > 1 else ''}"

@@ -11,6 +11,9 @@ namespace {
 // Rows between two looks at the clock.
 constexpr int64_t kRowsAtOnce = 256;
 
+// Rows whose entries are counted between two polls.
+constexpr int64_t kCountedAtOnce = 4096;
+
 // f.template operator()<Layout>() for the layout of a sparse X.
 template <class F>
 void with_csr(const MatrixView& X, F&& f) {
@@ -47,11 +50,13 @@ void add_row(const MatrixView& X, int64_t i, double weight, Share own, T* G) {
 
 // Runs of columns of about equal work, one a thread; the last one has the column of the ones.
 template <class Layout>
-std::vector<Share> columns(const MatrixView& X, const double* weight, int threads) {
+std::vector<Share> columns(const MatrixView& X, const double* weight, int threads, const Poll& poll) {
   const int64_t d = X.n_features;
+  if (threads == 1) return {{0, d + 1}};
   auto work = Buffer<double>::zeros(d);
   double total = 0;
   for (int64_t i = 0; i < X.n_samples; ++i) {
+    if (i % kCountedAtOnce == 0) poll();
     if (weight[i] == 0) continue;
     const auto row = Layout::row(X, i);
     for (int64_t p = 0; p < row.count; ++p)
@@ -81,7 +86,7 @@ void sparse_gram(const MatrixView& X, const double* weight, T* G, int num_thread
     const double entries = static_cast<double>(Layout::entry(X, n) - Layout::entry(X, 0));
     // Half of the pairs of a row's entries, each some five times a multiply-add of dense rows.
     const int threads = threads_for(num_threads, 2.5 * entries * entries / static_cast<double>(n));
-    const std::vector<Share> own = columns<Layout>(X, weight, threads);
+    const std::vector<Share> own = columns<Layout>(X, weight, threads, poll);
     std::vector<Share> left(own.size(), Share{0, n});
     in_regions(threads, left, poll, [&](Team&, std::size_t part) {
       const int64_t stop = minimum(left[part].begin + kRowsAtOnce, n);

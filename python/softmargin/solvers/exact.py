@@ -85,7 +85,7 @@ def solve(
         squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers. Or, with an l2 penalty alone, no metric:
         "rows", steps in the span of the rows, for a smooth loss; "dual", coordinate ascent on the dual variables of the rows, for CSR
         and a loss of each output alone, smooth or not, whose outputs are what the threads share.
-        "auto" takes "newton" where the Hessian of at most 2000 unknowns takes 0.1 ms, or no more than three passes (few sparse features);
+        "auto" takes "newton" where the Hessian of at most 2000 unknowns takes 0.1 ms or, of sparse rows, three passes;
         "gram" up to 5000 features; beyond that "dual" where it applies, unless "rows" does, there are half as many rows as features at
         most, and the losses curve less than the penalty (sup loss'' C mean |x|^2 < 1); then "rows"; else "diagonal".
     fit_intercept : bool, default True

@@ -109,20 +109,28 @@ class OptimizerState:
 class Optimizer(Options):
     """An update rule with its hyper-parameters: what the generated classes have in common."""
 
+    # What a step asks for, worked out once: it takes longer than a step on few weights. Slots, so that `vars` has the
+    # hyper-parameters alone.
+    __slots__ = ("_flat", "_state_names")
+    _flat: tuple[float, ...]
+    _state_names: tuple[str, ...]
+
     def __post_init__(self) -> None:
         super().__post_init__()
         # PyTorch's condition, for any rule that has the option: without a buffer there is nothing to look ahead along.
         if getattr(self, "nesterov", False) and (self.momentum <= 0 or self.dampening != 0):
             got = f"momentum={self.momentum}, dampening={self.dampening}"
             raise ValueError(f"nesterov: expected momentum above 0 and dampening 0 with it, got {got}")
-        # Frozen, so worked out once: a step on few weights takes less time than this does.
         object.__setattr__(self, "_flat", self.flat())
         object.__setattr__(self, "_state_names", _core.state_names(type(self).__name__, self._flat))
 
     @property
     def state_names(self) -> tuple[str, ...]:
         """Names of the arrays of the state: PyTorch's, less those that these hyper-parameters leave unused."""
-        return self._state_names  # type: ignore[no-any-return]
+        return self._state_names
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, option.name) for option in self.options)
 
     def init(self, W: npt.NDArray[Any]) -> OptimizerState:
         """Return the state before the first step: zeros like W.

@@ -40,6 +40,7 @@ def test_nothing_of_the_size_of_X(in_new_process):
     assert used < 0.25 * size  # the scores are 2 % of it, 16 slots of dW 2 %, y and the order of an epoch 1 %
     assert with_a_copy > 1.5 * size  # the control: a copy shows
 
+
 ESTIMATOR = """
 import warnings
 import numpy as np, scipy.sparse, tempfile, os

@@ -7,8 +7,9 @@ from statistics import median
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from softmargin.bench.timing import interleaved
+
 from ..solvers.peers.peer import growing_runs
-from ..timing import interleaved
 
 TARGETS = (1e-2, 1e-4, 1e-6)
 FEW = 3  # iterations that tell which number of threads is the faster
@@ -128,7 +129,7 @@ def time_in_turns(sides, row, budget, rounds):
         return
     functions = {name: lambda name=name, fit=fit: sides[name].fit(fit["options"]) for name, fit in fits.items()}
     for name, seconds in interleaved(functions, rounds).items():
-        row[name] = fits[name] | {"seconds": seconds}
+        row[name] = fits[name] | {"seconds": [seconds]}
 
 
 def seconds_of(fit):

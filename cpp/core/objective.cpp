@@ -90,7 +90,7 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
   }
   sums.loss = slots[0].loss;
   if (gradient) {
-    clear_padding(packing, G.data());
+    fill_padding(packing, G.data(), 0.0);
     std::memcpy(sums.G, G.data(), static_cast<std::size_t>(size) * sizeof(double));
     std::memcpy(sums.db, db.data(), static_cast<std::size_t>(k) * sizeof(double));
   }

@@ -38,20 +38,20 @@ void for_packed(const Packing& p, Features range, F&& f) {
   }
 }
 
-// Lanes past the last feature = 0.
+// Lanes past the last feature = value.
 template <class P>
-void clear_padding(const Packing& p, P* packed) {
+void fill_padding(const Packing& p, P* packed, P value) {
   const int64_t rest = p.n_features % p.width;
   if (rest == 0) return;
   P* panel = packed + (p.n_features - rest) * p.n_outputs;
   for (int64_t c = 0; c < p.n_outputs; ++c)
-    for (int64_t l = rest; l < p.width; ++l) panel[c * p.width + l] = P(0);
+    for (int64_t l = rest; l < p.width; ++l) panel[c * p.width + l] = value;
 }
 
 // W (n_outputs, n_features) -> packed; lanes past the last feature are 0.
 template <class T, class P>
 void pack(const Packing& p, const T* W, P* packed) {
-  clear_padding(p, packed);
+  fill_padding(p, packed, P(0));
   for_packed(p, {0, p.n_features}, [&](int64_t i, int64_t c, int64_t j) { packed[i] = P(W[c * p.n_features + j]); });
 }
 

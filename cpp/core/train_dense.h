@@ -165,6 +165,8 @@ class DenseTrainer final : public Trainer<T> {
       const int64_t at = packed_offset(packing_, j), size = packed_offset(packing_, chunk.end) - at;
       finish(packing_, chunk, G + (at - packed_offset(packing_, features.begin)), factor, options_.mean,
              options_.inverse_deviation, db, g_.data() + at);
+      // With eps = 0 a gradient of 0 would leave 0 / 0 in the padding.
+      if (chunk.end == packing_.n_features) fill_padding(packing_, g_.data(), T(1));
       const bool good = update(W_.w.data() + at, g_.data() + at, W_.state(0, at), W_.state(1, at), size, constants,
                                options_.penalty.options);
       weights_finite_[j / kChunk] = good;
@@ -179,12 +181,7 @@ class DenseTrainer final : public Trainer<T> {
     const int64_t d = packing_.n_features, j = chunk * kChunk, end = minimum<int64_t>(j + kChunk, d);
     const int64_t at = packed_offset(packing_, j), size = packed_offset(packing_, end) - at;
     T* w = W_.w.data() + at;
-    if (end % packing_.width != 0) {  // eps = 0 would leave 0 / 0 in the padding
-      for (int64_t c = 0; c < packing_.n_outputs; ++c) {
-        T* panel = W_.w.data() + packed_offset(packing_, end / packing_.width * packing_.width) + c * packing_.width;
-        for (int64_t l = end % packing_.width; l < packing_.width; ++l) panel[l] = T(0);
-      }
-    }
+    if (end == d) fill_padding(packing_, W_.w.data(), T(0));
     penalty_part_[chunk] = options_.penalty.none() ? 0
                                                    : kernels.penalty_terms[options_.penalty.index](
                                                          w, size, options_.penalty.options, nullptr);
@@ -236,7 +233,7 @@ class DenseTrainer final : public Trainer<T> {
   int threads_;
   std::unique_ptr<TwoPhase<T>> phases_;
   Buffer<double> G_;
-  Buffer<T> g_, effective_;  // zeros in the lanes of padding, which nothing fills
+  Buffer<T> g_, effective_;  // zeros in effective_'s lanes of padding, which nothing fills
   Buffer<double> shift_;
   Buffer<double> penalty_part_;
   Buffer<bool> weights_finite_;

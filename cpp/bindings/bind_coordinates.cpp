@@ -1,9 +1,11 @@
 // What solvers of sparse problems need of the rows: dual coordinate ascent and Gram matrices.
 #include "core/coordinates.h"
 
+#include <algorithm>
 #include "arrays.h"
 #include "bindings.h"
 #include "core/layouts/registry.h"
+
 #include "core/sparse_gram.h"
 
 namespace softmargin {
@@ -79,6 +81,7 @@ py::object gram_in(const Matrix& X, const double* weight, int num_threads) {
   T* data = G.mutable_data();
   {
     const py::gil_scoped_release released;
+    std::fill_n(data, size * size, T(0));  // whoever scales all of G finds numbers in the upper triangle
     sparse_gram(X.view, weight, data, num_threads, signal_poll());
   }
   return G;

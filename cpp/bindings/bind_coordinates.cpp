@@ -2,10 +2,10 @@
 #include "core/coordinates.h"
 
 #include <algorithm>
+
 #include "arrays.h"
 #include "bindings.h"
 #include "core/layouts/registry.h"
-
 #include "core/sparse_gram.h"
 
 namespace softmargin {

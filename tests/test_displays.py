@@ -4,6 +4,7 @@ import io
 import warnings
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.datasets import load_digits, load_iris, make_blobs
 from sklearn.ensemble import RandomForestClassifier
@@ -165,9 +166,11 @@ def test_digits_are_images():
     assert display.bars_ == []
 
 
-@pytest.mark.parametrize("as_frame", [False, True])
-def test_images_behind_a_scaler_and_names_that_are_positions(as_frame):
-    X, y = load_digits(n_class=3, return_X_y=True, as_frame=as_frame)
+@pytest.mark.parametrize("as_table", [False, True])
+def test_images_behind_a_scaler_and_names_that_are_positions(as_table):
+    X, y = load_digits(n_class=3, return_X_y=True)
+    if as_table:
+        X = pl.DataFrame(X, schema=[f"pixel_{row}_{column}" for row in range(8) for column in range(8)])
     model = make_pipeline(StandardScaler(), RidgeClassifier()).fit(X, y)
     assert len(WeightsDisplay.from_estimator(model).images_) == 3
 

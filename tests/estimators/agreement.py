@@ -26,7 +26,7 @@ def converged(model, X, y, sample_weight=None):
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         # newton-cg says so of its last steps, which rounding takes; the criterion that it goes by is what counts.
-        warnings.filterwarnings("ignore", message="The line search algorithm did not converge")
+        warnings.filterwarnings("ignore", message="The line search algorithm did not converge|Line Search failed")
         return model.fit(X, y, sample_weight=sample_weight)
 
 

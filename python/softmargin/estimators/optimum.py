@@ -102,7 +102,7 @@ class Task:
         self.intercept_scaling = intercept_scaling if fit_intercept else None
         self.tol, self.max_iter = tol, max_iter
         threads = as_threads(num_threads)
-        limits = Limits(max((tol / 10) ** 2, ROUNDING), max_iter)
+        limits = Limits(max((tol / 10) ** 2, ROUNDING), max_iter, finish=False)
         self.chain = Chain(limits, fit_intercept=fit_intercept, num_threads=threads, last=start)
         self._widened: Chain | None = None
 

@@ -10,6 +10,11 @@ from softmargin import _core
 from .gram import centred_gram
 from .problem import ROWS_AT_ONCE, Array, Float, LinearProblem
 
+# Rows whose curvature tells whether it jumps, and the values that it then has at most, for each output: 0 and 1, each with a weight of
+# its own where t = +1, and for classes as many as there are margins in play.
+FEW_ROWS = 64
+MOST_VALUES = 3
+
 
 def second_derivatives(problem: LinearProblem, S: Array, V: Float) -> Array:
     """Return the Hessian of each row's loss at the scores S times V, both (n_samples, n_outputs), in S's dtype."""
@@ -38,50 +43,81 @@ def curvatures(problem: LinearProblem, S: Array, *, exactly: bool = False) -> Ar
     return diagonal
 
 
+def jumps(problem: LinearProblem) -> bool:
+    """Return whether the second derivatives of the loss jump between few values, as those of squared hinges and huber do.
+
+    Newton's steps are exact there but for the rows that jump; where many do they are far too long, or in circles.
+    """
+    n, k = problem.n_samples, problem.n_outputs
+    S = np.resize(np.random.default_rng(0).standard_normal((FEW_ROWS, k)), (n, k))
+    rows = curvatures(problem, S, exactly=True)[:FEW_ROWS]
+    return 1 < len(np.unique(rows)) <= MOST_VALUES * k
+
+
 def weighted_mean(problem: LinearProblem, rows: Array) -> Float:
     """Return the mean over the samples, weighted, in float64."""
     return np.asarray(np.average(rows.astype(np.float64, copy=False), axis=0, weights=problem.data.sample_weight))
 
 
 def hessian(problem: LinearProblem, S: Float) -> Float:
-    """Return the Hessian (size, size) of the smooth part of F at scores S, without the l1 part."""
-    k, d, n = problem.n_outputs, problem.n_features, problem.n_samples
-    blocks = {}
-    weight = problem.data.sample_weight
-    separate = problem.data.kind != "classes"  # each output alone: its block is diagonal in the outputs
-    for c in range(k):
-        unit = np.zeros((n, k))
-        unit[:, c] = 1.0
-        columns = second_derivatives(problem, S, unit)
-        columns[:, c] += problem.least_curvature
-        if weight is not None:
-            columns *= weight[:, None]
-        for other in range(k):
-            if other == c or (other < c and not separate):
-                blocks[other, c] = columns[:, other].copy() if k > 1 else columns[:, other]
-    H = np.zeros((k, d + 1, k, d + 1))
+    """Return the Hessian of the smooth part of F at scores S, without the l1 part, as the blocks on its diagonal (n_blocks, m, m).
+
+    Losses of each output alone: a block an output, of its weights and its intercept, m = n_features + 1. Else one block of all
+    unknowns, in the order of x.
+    """
+    k, d = problem.n_outputs, problem.n_features
+    separate = problem.data.kind != "classes"
+    pairs = {(c, c): _rows_of(problem, S, c)[:, c] for c in range(k)} if separate else {}
+    for c in () if separate else range(k):
+        columns = _rows_of(problem, S, c)
+        pairs |= {(other, c): columns[:, other].copy() for other in range(c, k)}
+    blocks = _products(problem, pairs)
+    _, l2, intercept = problem.regularizer
+    penalty = np.append(np.full(d, l2), intercept)
+    if separate:
+        H = np.stack([blocks[c, c] for c in range(k)])
+    else:
+        full = np.empty((k, d + 1, k, d + 1))
+        for (other, c), block in blocks.items():
+            full[other, :, c], full[c, :, other] = block, block.T
+        # Unknowns in the order of x: all of V, then all of c.
+        order = np.concatenate([(np.arange(k)[:, None] * (d + 1) + np.arange(d)).ravel(), np.arange(k) * (d + 1) + d])
+        H = full.reshape(1, k * (d + 1), -1)[:, order[:, None], order]
+        penalty = np.tile(penalty, k)[order]
+    H /= problem.total_weight
+    H[:, np.arange(len(penalty)), np.arange(len(penalty))] += penalty
+    return H
+
+
+def _rows_of(problem: LinearProblem, S: Float, c: int) -> Float:
+    """Second derivatives of each row in the score c and each other one, weighted, (n_samples, n_outputs)."""
+    unit = np.zeros((problem.n_samples, problem.n_outputs))
+    unit[:, c] = 1.0
+    columns = second_derivatives(problem, S, unit)
+    columns[:, c] += problem.least_curvature
+    if problem.data.sample_weight is not None:
+        columns *= problem.data.sample_weight[:, None]
+    return np.asarray(columns)
+
+
+def _products(problem: LinearProblem, pairs: dict[tuple[int, int], Float]) -> dict[tuple[int, int], Float]:
+    """Return sum_i h_i z_i z_i' for each column h (n_samples,), z_i = [x_i, 1] centred and scaled."""
+    d, n = problem.n_features, problem.n_samples
     if problem.is_sparse():
-        for (other, c), h in blocks.items():
-            lower = np.tril(centred_gram(problem, h))
-            H[other, :, c] = lower + np.tril(lower, -1).T
-    for start in () if problem.is_sparse() else range(0, n, ROWS_AT_ONCE):
+        lower = {pair: np.tril(centred_gram(problem, np.ascontiguousarray(h))) for pair, h in pairs.items()}
+        return {pair: half + np.tril(half, -1).T for pair, half in lower.items()}
+    blocks = {pair: np.zeros((d + 1, d + 1)) for pair in pairs}
+    for start in range(0, n, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, n))
         Z = np.empty((rows.stop - start, d + 1))
         Z[:, :d], Z[:, d] = problem.rows(rows, "float64"), 1.0
-        for (other, c), h in blocks.items():
-            H[other, :, c] += Z.T @ (h[rows, None] * Z)
-    for other, c in blocks:
-        if other != c:
-            H[c, :, other] = H[other, :, c].T
-    H /= problem.total_weight
-    # Unknowns in the order of x: all of V, then all of c.
-    order = np.concatenate([(np.arange(k)[:, None] * (d + 1) + np.arange(d)).ravel(), np.arange(k) * (d + 1) + d])
-    full = H.reshape(k * (d + 1), -1)[np.ix_(order, order)]
-    diagonal = np.diag_indices(len(full))
-    full[diagonal] += np.where(
-        np.arange(len(full)) < problem.n_weights, problem.regularizer.l2, problem.regularizer.intercept
-    )
-    return np.asarray(full)
+        for pair, h in pairs.items():
+            # Losses that are flat for many rows: squared hinges.
+            curved = np.flatnonzero(h[rows])
+            own = Z if len(curved) > 0.7 * len(Z) else Z[curved]
+            part = h[rows] if own is Z else h[rows][curved]
+            blocks[pair] += own.T @ (part[:, None] * own)
+    return blocks
 
 
 def solve_semidefinite(H: Float, g: Float) -> Float:

@@ -13,17 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from .lbfgs import Memory
+from .line_search import best_steps
 from .metric import Metric
 from .problem import Array, Float, LinearProblem
 
 # A step is taken if F falls by this share of what the slope promises ...
 SUFFICIENT = 1e-4
 # ... and the slope along the step falls to this share.
-FLATTER = 0.9
+FLATTER = 0.5
 
-# Evaluations of one line search, and the factor of a step that was too short.
+# Evaluations of one line search, and what a step is multiplied by whose end is beyond all numbers.
 TRIES = 20
-LONGER = 4.0
+SHORTER = 0.1
 
 # Unknowns that reach 0 within one step, each at the price of a factor.
 PIVOTS = 100
@@ -44,11 +45,14 @@ class Descent:
         The gradient of the smooth part.
     S : ndarray (n_samples, n_outputs)
         The scores at x.
+    strained : bool
+        Whether the metric has been wrong about the length of a step since this was last set to False.
     """
 
     def __init__(self, problem: LinearProblem, x: Float, dtype: str) -> None:
         self.problem, self.x = problem, x
         self.memory = Memory(problem.size)
+        self.strained = False
         self.use(dtype)
 
     def use(self, dtype: str) -> None:
@@ -88,31 +92,30 @@ class Descent:
         return self._orthant_step(metric)
 
     def _smooth_step(self, p: Float) -> bool:
-        """Bracket and interpolate until both conditions hold."""
+        """Take the whole step; if it is too long or too short, the best one along the scores that it has shown: two passes at most."""
         slope = float(self.g @ p)
         if not slope < 0:
             return False
-        noise = NOISE * float(np.finfo(self.dtype).eps) * abs(self.F)
-        t, low, high = 1.0, (0.0, self.F, slope), None
         for _ in range(TRIES):
-            x = self.x + t * p
+            x = self.x + p
             F, g = self._evaluate(x)
-            along = float(g @ p)
-            if not self.F + SUFFICIENT * t * slope + noise >= F or along > FLATTER * abs(slope):
-                high = (t, F, along)
-            elif along < FLATTER * slope:
-                low = (t, F, along)
-            else:
-                return self._accept(x, F, g)
-            if high is None:
-                t *= LONGER
-                continue
-            if high[0] - low[0] < 1e-3 * high[0] and low[0] > 0:
+            if np.isfinite(F):
                 break
-            t = _between(low, high)
-            if t * float(np.abs(p).max()) < np.finfo(np.float64).eps * float(np.abs(self.x).max()):
-                break
-        return False
+            p, slope = SHORTER * p, SHORTER * slope
+        if self._lower(F, slope) and abs(float(g @ p)) <= FLATTER * abs(slope):
+            return self._accept(x, F, g)
+        self.strained = True
+        t = best_steps(self.problem, self.S, self._other - self.S, self.x, p)
+        V, c = self.problem.split(p)
+        p = self.problem.join(t[:, None] * V, t * c)
+        x = self.x + p
+        F, g = self._evaluate(x)
+        return self._lower(F, float(self.g @ p)) and self._accept(x, F, g)
+
+    def _lower(self, F: float, promised: float) -> bool:
+        """Whether F is below the current one by a share of what the slope promises, up to rounding."""
+        noise = NOISE * float(np.finfo(self.dtype).eps) * abs(self.F)
+        return promised < 0 and self.F + SUFFICIENT * promised + noise >= F
 
     def _orthant_step(self, metric: Metric) -> bool:
         """Backtrack along the projection of the step onto the orthant."""
@@ -178,17 +181,3 @@ class Descent:
         self.x, self.F, self.g = x, F, g
         self.S, self._other = self._other, self.S
         return True
-
-
-def _between(low: tuple[float, float, float], high: tuple[float, float, float]) -> float:
-    """The minimum of the cubic through two points with slopes, within the inner part of the bracket."""
-    (a, f_a, d_a), (b, f_b, d_b) = low, high
-    width = b - a
-    if np.isfinite(f_b) and np.isfinite(d_b):
-        c = d_a + d_b - 3 * (f_b - f_a) / width
-        root = c * c - d_a * d_b
-        if root >= 0:
-            t = b - width * (d_b + np.sqrt(root) - c) / (d_b - d_a + 2 * np.sqrt(root) or 1.0)
-            if np.isfinite(t):
-                return float(min(max(t, a + 0.1 * width), b - 0.1 * width))
-    return a + (0.5 if np.isfinite(f_b) else 0.1) * width

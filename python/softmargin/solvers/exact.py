@@ -85,7 +85,8 @@ def solve(
         squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers. Or, with an l2 penalty alone, no metric:
         "rows", steps in the span of the rows, for a smooth loss; "dual", coordinate ascent on the dual variables of the rows, for CSR
         and a loss of each output alone, smooth or not, whose outputs are what the threads share.
-        "auto" takes "newton" where the Hessian of at most 2000 unknowns takes 0.1 ms or, of sparse rows, three passes;
+        "auto" takes "newton" where the Hessian of at most 2000 unknowns takes 0.1 ms or, of sparse rows, three passes, or 250 where the
+        loss or its slope is not smooth (hinges, their squares, huber);
         "gram" up to 5000 features; beyond that "dual" where it applies, unless "rows" does, there are half as many rows as features at
         most, and the losses curve less than the penalty (sup loss'' C mean |x|^2 < 1); then "rows"; else "diagonal".
     fit_intercept : bool, default True
@@ -144,7 +145,7 @@ def solve(
     scale of X and every loss.
 
     Source: Liu and Nocedal, Mathematical Programming 45 (1989) for L-BFGS; Frangella, Rathore, Zhao and Udell, JMLR 25 (2024) for
-    metrics from a sample of rows; Hsieh, Chang, Lin, Keerthi and Sundararajan, ICML 2008, for dual coordinate ascent; the modules of ``softmargin.solvers`` name the rest.
+    metrics from a sample of rows; Keerthi and DeCoste, JMLR 6 (2005), for Newton's method on squared hinges; Hsieh, Chang, Lin, Keerthi and Sundararajan, ICML 2008, for dual coordinate ascent; the modules of ``softmargin.solvers`` name the rest.
 
     Examples
     --------

@@ -63,10 +63,11 @@ def factor_work(d: int) -> float:
 def hessian_work(problem: LinearProblem) -> float:
     """Return the multiply-adds of the Hessian and its factor."""
     k, d = problem.n_outputs, problem.n_features + 1
-    pairs = k * (k + 1) / 2 if problem.data.kind == "classes" else k
+    together = problem.data.kind == "classes"
+    pairs, factor = (k * (k + 1) / 2, (k * d) ** 3 / 6) if together else (k, k * d**3 / 6)
     if problem.is_sparse():
-        return pairs * (SPARSE_PAIR * problem.n_pairs + d**2) + SMALL_COST * (k * d) ** 3 / 6
-    return SMALL_COST * (pairs * problem.n_samples * d * (d + 20) + (k * d) ** 3 / 6)
+        return pairs * (SPARSE_PAIR * problem.n_pairs + d**2) + SMALL_COST * factor
+    return SMALL_COST * (pairs * problem.n_samples * d * (d + 20) + factor)
 
 
 def sample_size(problem: LinearProblem) -> int:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -170,21 +170,34 @@ def _substitute(factor: Factor, rhs: Array) -> Float:
 
 
 class Exact(Metric):
-    """The Hessian at scores S, factorised in float64: n_unknowns^2 numbers."""
+    """The Hessian at scores S, factorised in float64: n_unknowns^2 numbers, of each output alone where the loss is."""
 
     def __init__(self, problem: LinearProblem, S: Float) -> None:
-        self.problem, self.matrix = problem, hessian(problem, S)
+        self.problem, self.blocks = problem, hessian(problem, S)
 
     def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         free = np.ones(len(g), dtype=bool) if free is None else free.copy()
         if not self.problem.fit_intercept:
             free[self.problem.n_weights :] = False
-        step = np.zeros_like(g)
-        if not free.any():
-            return step
-        H = self.matrix if free.all() else self.matrix[np.ix_(free, free)]
-        step[free] = solve_semidefinite(H, g[free])
-        return step
+        step = [_solve_free(*block) for block in zip(self.blocks, self._apart(g), self._apart(free), strict=True)]
+        return self._together(np.stack(step))
 
     def multiply(self, p: Float) -> Float:
-        return np.asarray(self.matrix @ p)
+        return self._together(np.matmul(self.blocks, self._apart(p)[:, :, None])[:, :, 0])
+
+    def _apart(self, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The unknowns of each block, (n_blocks, m)."""
+        return x[None] if len(self.blocks) == 1 else np.column_stack(self.problem.split(x))
+
+    def _together(self, each: Float) -> Float:
+        return each[0] if len(self.blocks) == 1 else self.problem.join(each[:, :-1], each[:, -1])
+
+
+def _solve_free(H: Float, g: Float, free: npt.NDArray[np.bool_]) -> Float:
+    """The inverse of H times g within the free unknowns, 0 for the others."""
+    if free.all():
+        return solve_semidefinite(H, g)
+    step = np.zeros_like(g)
+    if free.any():
+        step[free] = solve_semidefinite(H[np.ix_(free, free)], g[free])
+    return step

@@ -6,7 +6,7 @@ import numpy as np
 
 from softmargin import _core
 
-from .curvature import curvatures, weighted_mean
+from .curvature import curvatures, jumps, weighted_mean
 from .descent import Descent
 from .gram import gram_work, hessian_work, pass_work, sample_size, sampled_grams
 from .metric import Diagonal, Exact, Gram, Metric
@@ -26,9 +26,11 @@ CHANGE = 2.0
 DIAGONAL_PASSES = 4.0
 
 # Newton's method from the start where the Hessian takes no more multiply-adds than this, 0.1 ms, or, of sparse rows, no more
-# passes (a9a: 0.045 s in place of 0.075).
+# passes (a9a: 0.045 s in place of 0.075); of losses whose curvature or slope jumps, which take other metrics hundreds of steps, this
+# many.
 NEWTON_WORK = 5e6
 NEWTON_PASSES = 3.0
+JUMPING_PASSES = 250.0
 
 
 class Metrics:
@@ -53,7 +55,7 @@ class Metrics:
         exact=False: not of the Hessian, which has no curvature where a loss is flat or linear, and steps without end.
         """
         problem = self.problem
-        self._made_at = problem.n_passes
+        self._made_at, descent.strained = problem.n_passes, False
         if self.method == "newton" and exact:
             return Exact(problem, descent.S.astype(np.float64))
         if self.method == "diagonal":
@@ -82,7 +84,8 @@ class Metrics:
     def renewed(self, metric: Metric, descent: Descent) -> Metric:
         """Return the metric, or a new one as soon as the passes since the last have cost as much, and are a share of all."""
         cost, passes = self._cost(), self.problem.n_passes
-        if passes - self._made_at < max(cost, BETWEEN_METRICS * passes) and cost >= 0:
+        wait = cost if descent.strained else max(cost, BETWEEN_METRICS * passes)
+        if passes - self._made_at < wait and cost >= 0:
             return metric
         if self.method == "newton":
             descent.memory.clear()
@@ -120,5 +123,10 @@ def mean_squares(problem: LinearProblem, rows: Float | None) -> Float:
 
 def affordable_hessian(problem: LinearProblem) -> bool:
     """Return whether Newton's method may begin at once: few unknowns, and a Hessian that costs little, or little beside the passes."""
-    most = max(NEWTON_WORK, NEWTON_PASSES * pass_work(problem)) if problem.is_sparse() else NEWTON_WORK
-    return problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= most
+    if problem.size > MOST_UNKNOWNS:
+        return False
+    passes = hessian_work(problem) / pass_work(problem)
+    if hessian_work(problem) <= NEWTON_WORK or (problem.is_sparse() and passes <= NEWTON_PASSES):
+        return True
+    smooth = _core.registry()["losses"][problem.data.loss]["smooth"]
+    return passes <= JUMPING_PASSES and (not smooth or jumps(problem))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from softmargin import _core
 
@@ -14,6 +14,9 @@ from .problem import ROWS_AT_ONCE, Array, Float, LinearProblem
 # its own where t = +1, and for classes as many as there are margins in play.
 FEW_ROWS = 64
 MOST_VALUES = 3
+
+# Rows are picked out where at most this share of them has any curvature.
+MOSTLY = 0.7
 
 
 def second_derivatives(problem: LinearProblem, S: Array, V: Float) -> Array:
@@ -67,10 +70,16 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
     """
     k, d = problem.n_outputs, problem.n_features
     separate = problem.data.kind != "classes"
-    pairs = {(c, c): _rows_of(problem, S, c)[:, c] for c in range(k)} if separate else {}
-    for c in () if separate else range(k):
-        columns = _rows_of(problem, S, c)
-        pairs |= {(other, c): columns[:, other].copy() for other in range(c, k)}
+    if separate:
+        columns = _weighted(problem, second_derivatives(problem, S, np.ones_like(S)) + problem.least_curvature)
+        pairs = {(c, c): columns[:, c].copy() for c in range(k)}
+    else:
+        pairs = {}
+        for c in range(k):
+            unit = np.zeros_like(S)
+            unit[:, c] = 1.0
+            columns = _weighted(problem, second_derivatives(problem, S, unit) + problem.least_curvature * unit)
+            pairs |= {(other, c): columns[:, other].copy() for other in range(c, k)}
     blocks = _products(problem, pairs)
     _, l2, intercept = problem.regularizer
     penalty = np.append(np.full(d, l2), intercept)
@@ -89,15 +98,9 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
     return H
 
 
-def _rows_of(problem: LinearProblem, S: Float, c: int) -> Float:
-    """Second derivatives of each row in the score c and each other one, weighted, (n_samples, n_outputs)."""
-    unit = np.zeros((problem.n_samples, problem.n_outputs))
-    unit[:, c] = 1.0
-    columns = second_derivatives(problem, S, unit)
-    columns[:, c] += problem.least_curvature
-    if problem.data.sample_weight is not None:
-        columns *= problem.data.sample_weight[:, None]
-    return np.asarray(columns)
+def _weighted(problem: LinearProblem, rows: Float) -> Float:
+    weight = problem.data.sample_weight
+    return rows if weight is None else rows * weight[:, None]
 
 
 def _products(problem: LinearProblem, pairs: dict[tuple[int, int], Float]) -> dict[tuple[int, int], Float]:
@@ -111,13 +114,20 @@ def _products(problem: LinearProblem, pairs: dict[tuple[int, int], Float]) -> di
         rows = slice(start, min(start + ROWS_AT_ONCE, n))
         Z = np.empty((rows.stop - start, d + 1))
         Z[:, :d], Z[:, d] = problem.rows(rows, "float64"), 1.0
-        for pair, h in pairs.items():
-            # Losses that are flat for many rows: squared hinges.
-            curved = np.flatnonzero(h[rows])
-            own = Z if len(curved) > 0.7 * len(Z) else Z[curved]
-            part = h[rows] if own is Z else h[rows][curved]
-            blocks[pair] += own.T @ (part[:, None] * own)
+        for (other, c), h in pairs.items():
+            blocks[other, c] += _product(Z, h[rows], symmetric=other == c)
     return blocks
+
+
+def _product(Z: Float, h: Float, symmetric: bool) -> Float:
+    """Return Z' diag(h) Z; symmetric: h >= 0, which takes half the work."""
+    curved = np.flatnonzero(h)  # losses that are flat for many rows: squared hinges
+    if len(curved) < MOSTLY * len(h):
+        Z, h = Z[curved], h[curved]
+    if not symmetric:
+        return np.asarray(Z.T @ (h[:, None] * Z))
+    lower = blas.dsyrk(1.0, (np.sqrt(np.maximum(h, 0.0))[:, None] * Z).T, lower=1)
+    return np.asarray(lower + np.tril(lower, -1).T)
 
 
 def solve_semidefinite(H: Float, g: Float) -> Float:

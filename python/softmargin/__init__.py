@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from softmargin import losses, optimizers, penalties, reference, schedules
+    from softmargin import losses, optimizers, penalties, plotting, reference, schedules
     from softmargin.config import (
         build_info,
         get_num_threads,
@@ -47,6 +47,7 @@ __all__ = [
     "LossGrad",
     "losses",
     "penalties",
+    "plotting",
     "optimizers",
     "schedules",
     "L1",
@@ -83,7 +84,7 @@ __all__ = [
 ]
 
 # Where a public name lives: the submodules themselves, and the names in them.
-_SUBMODULES = ("linear_model", "losses", "optimizers", "penalties", "reference", "schedules", "svm")
+_SUBMODULES = ("linear_model", "losses", "optimizers", "penalties", "plotting", "reference", "schedules", "svm")
 _NAMES = {
     "config": (
         "build_info",

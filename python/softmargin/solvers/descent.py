@@ -141,6 +141,7 @@ class Descent:
                 if self.F + SUFFICIENT * promised + (noise if promised < 0 else 0.0) >= F and promised < 0:
                     return self._accept(x, F, g)
                 t *= 0.5 if t > 0.1 else 0.1
+                self.strained = True
         return False
 
     def _directions(self, pseudo: Float, metric: Metric, free: npt.NDArray[np.bool_], signs: Float) -> Iterator[Float]:

@@ -18,7 +18,7 @@ from .descent import Descent
 from .dual import Certificate, Checked
 from .metric import Exact, Metric
 from .metrics import MOST_UNKNOWNS, Metrics, mean_squares
-from .problem import Array, Float, LinearProblem, Stopped
+from .problem import Array, Float, LinearProblem, Regularizer, Stopped
 from .results import SolveInfo, SolveRecord
 from .row_space import RowSpace
 from .row_space import applies as rows_apply
@@ -197,16 +197,16 @@ class Engine:
         """Come near the optimum by way of stronger penalties, if that helps: Newton's steps are right until curvature jumps."""
         problem, own = self.problem, self.problem.regularizer
         try:
-            for l2 in stronger(problem):
-                problem.regularizer = own._replace(l2=l2)
+            for regularizer in stronger(problem):
+                problem.regularizer = regularizer
                 descent.restart()
                 descent.memory.clear()
                 while self.n_iter < self.limits.max_iter and descent.step(self.metrics.make(descent)):
                     descent.memory.clear()
                     self.n_iter += 1
                     self.x = descent.x
-                    V, _ = problem.split(descent.x)
-                    self._record(descent.F - 0.5 * (l2 - own.l2) * float(np.vdot(V, V)), None, lambda: descent.x)
+                    excess = problem.penalty(descent.x) - problem.penalty(descent.x, own)
+                    self._record(descent.F - excess, None, lambda: descent.x)
                     if descent.decrease <= SETTLED * descent.F:
                         break
         finally:
@@ -353,15 +353,15 @@ class Engine:
         self._check(descent.x)
 
 
-def stronger(problem: LinearProblem) -> list[float]:
-    """Return the l2 penalties by which Newton's method approaches its own: none unless the curvature of the loss jumps.
+def stronger(problem: LinearProblem) -> list[Regularizer]:
+    """Return the penalties by which Newton's method approaches its own: none unless the curvature of the loss jumps.
 
     A strong penalty keeps steps short and many rows within their margins; the next optimum is then near. Source: continuation methods,
     Allgower and Georg, Numerical Continuation Methods, 1990.
     """
-    l1, own, _ = problem.regularizer
-    if l1 > 0 or own == 0 or not jumps(problem):
+    l1, l2, _ = problem.regularizer
+    if l2 == 0 or not jumps(problem):
         return []
     trace = (_core.curvature(problem.data.loss, problem.n_outputs) or 0.0) * mean_squares(problem, None).sum()
-    steps = np.arange(max(0, round(np.log10(max(STRONGEST * trace / own, 1.0)))))
-    return [own * WEAKER ** -float(i + 1) for i in reversed(steps)]
+    steps = round(np.log10(max(STRONGEST * trace / l2, 1.0)))
+    return [problem.regularizer._replace(l1=l1 * f, l2=l2 * f) for f in WEAKER ** -np.arange(float(steps), 0.0, -1.0)]

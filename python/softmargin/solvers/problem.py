@@ -103,10 +103,10 @@ class LinearProblem:
         """Return x; what W makes of a constant feature goes into c."""
         return self.join(W * self.scale if self.is_scaled else W, b + W @ self.centre)
 
-    def penalty(self, x: Float) -> float:
-        """Return what F has beside the losses."""
+    def penalty(self, x: Float, regularizer: Regularizer | None = None) -> float:
+        """Return what F has beside the losses; or would have, with another regularizer."""
         V, c = self.split(x)
-        l1, l2, intercept = self.regularizer
+        l1, l2, intercept = regularizer or self.regularizer
         absolute = l1 * float(np.abs(V).sum()) if l1 > 0 else 0.0
         return absolute + 0.5 * l2 * float(np.vdot(V, V)) + 0.5 * intercept * float(c @ c)
 

@@ -1,0 +1,1 @@
+"""Tests of the displays, one file a display."""

@@ -189,8 +189,9 @@ class CoordinateAscent:
         """Go on, and let no row rest: its visit may have become worth while."""
         self.rest[:] = 0
 
-    def check(self, certificate: Certificate) -> Checked:
-        """Return the certificate of the dual variables and of their weights."""
+    def check(self, certificate: Certificate, smoothing: tuple[Float, float] | None = None) -> Checked:
+        """Return the certificate of the dual variables and of their weights; no loss is smoothed here."""
+        assert smoothing is None
         return certificate.check_dual(np.array(self.A.T, order="C"), self.b)
 
     def x(self) -> Float:

@@ -154,14 +154,15 @@ class Engine:
                 return
             A = ascent.A.T
             self.method = "rows" if self.smooth and rows_apply(self.problem) else "diagonal"
-        if self.method == "rows":
-            if self._on_rows(RowSpace(self.problem, self.x, self.dtype, A)):
-                return
-            self.method = "diagonal"
-        self.metrics.method = self.method
         if not self.smooth:
             value, _ = self.problem.smooth(self.x, self.dtype)
             self.rounds = Rounds(self.problem, value, A)
+        if self.method == "rows":
+            dtype = self.dtype if self.smooth else "float64"
+            if self._on_rows(RowSpace(self.problem, self.x, dtype, A)):
+                return
+            self.method = "diagonal"
+        self.metrics.method = self.method
         descent = Descent(self.problem, self.x, self.dtype)
         self.first_norm = self._norm(descent)
         if not self.certifiable and np.any(self.x):
@@ -275,11 +276,12 @@ class Engine:
 
     def _check(self, x: Float) -> None:
         """Look at the certificate of x, or of what the method on the rows has found."""
+        smoothing = None if self.rounds is None else self.rounds.smoothing
         if self.on_rows is not None:
-            checked = self.on_rows.check(self.certificate)
+            checked = self.on_rows.check(self.certificate, smoothing)
             self.x = x = checked.x
         else:
-            checked = self.certificate.check(x, None if self.rounds is None else self.rounds.smoothing)
+            checked = self.certificate.check(x, smoothing)
         self.last_checked = x
         if self.best is None or checked.F <= self.best.F:
             self.best = checked
@@ -320,21 +322,39 @@ class Engine:
         strictness, moved, self.on_rows = 1.0, True, solver
         first = solver.gradient_norm or 1.0
         while True:
-            while solver.gap > strictness * self._tolerance(solver.F) and self.n_iter < self.limits.max_iter and moved:
+            while moved and self.n_iter < self.limits.max_iter and not self._enough(solver, strictness):
                 moved = solver.step()
                 self.n_iter += 1
                 self.gradient_norm = solver.gradient_norm / first
                 self._record(solver.F, None, solver.x)
+            before = self.gap
             self._check(self.x)
             if self.done() or self.n_iter >= self.limits.max_iter:
                 return True
+            if isinstance(solver, RowSpace) and self.rounds is not None:
+                self.fruitless = 0 if moved or self.gap < before else self.fruitless + 1
+                if self.fruitless == FRUITLESS:
+                    break
+                self.rounds.next(solver.scores, self.gap)
+                solver.restart()
+                moved = True
+                continue
             if not moved and solver.is_exact:
-                self.on_rows = None
-                return False
+                break
             if solver.is_exact:
                 strictness *= STRICTER
             moved = True
             solver.refine()
+        self.on_rows = None
+        self.fruitless = 0
+        return False
+
+    def _enough(self, solver: RowSpace | CoordinateAscent, strictness: float) -> bool:
+        """Whether it is time to look at the certificate."""
+        tol = self._tolerance(solver.F)
+        if isinstance(solver, RowSpace) and self.rounds is not None:
+            return self.rounds.over(solver.gap, solver.gradient_norm, tol)
+        return solver.gap <= strictness * tol
 
     def _finish(self, descent: Descent, metric: Metric) -> None:
         """Go on towards rounding where the unknowns are few, for as many passes again as it took so far."""

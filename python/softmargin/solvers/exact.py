@@ -83,7 +83,7 @@ def solve(
     method : {"auto", "gram", "diagonal", "newton", "rows", "dual"}, default "auto"
         The metric of the steps. "gram": the Gram matrix of a sample of rows, factorised, n_features^2 numbers; "diagonal": mean
         squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers. Or, with an l2 penalty alone, no metric:
-        "rows", steps in the span of the rows, for a smooth loss; "dual", coordinate ascent on the dual variables of the rows, for CSR
+        "rows", steps in the span of the rows; "dual", coordinate ascent on the dual variables of the rows, for CSR
         and a loss of each output alone, smooth or not, whose outputs are what the threads share.
         "auto" takes "newton" where the Hessian of at most 2000 unknowns takes 0.1 ms or, of sparse rows, three passes, or 250 where the
         loss or its slope is not smooth (hinges, their squares, huber);

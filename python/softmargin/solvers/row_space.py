@@ -39,7 +39,7 @@ PAIRS = 5
 
 # The mean derivative of the losses is 0 at the best intercept: it is looked for up to this share of the gradient's mean square root.
 CENTRED = 1e-3
-INTERCEPT_STEPS = 8
+INTERCEPT_STEPS = 20
 
 # Its Hessian is made anew where a step leaves more than this share of that derivative.
 SLOW = 0.3
@@ -106,8 +106,7 @@ def applies(problem: LinearProblem) -> bool:
     """Return whether the optimum lies in the span of the rows, centred where the intercept sees to that."""
     l1, l2, intercept = problem.regularizer
     free = problem.fit_intercept and intercept == 0
-    smooth = _core.registry()["losses"][problem.data.loss]["smooth"]
-    return bool(smooth and l1 == 0 and l2 > 0 and (free or not problem.centre.any()))
+    return l1 == 0 and l2 > 0 and (free or not problem.centre.any())
 
 
 class RowSpace:
@@ -128,8 +127,7 @@ class RowSpace:
     def __init__(self, problem: LinearProblem, x: Float, dtype: str, A: Float | None = None) -> None:
         if not applies(problem):
             raise ValueError(
-                "method: expected 'rows' with a smooth loss, an l2 penalty alone and an intercept without a penalty, got another; "
-                "use 'auto'"
+                "method: expected 'rows' with an l2 penalty alone and an intercept without a penalty, got another; use 'auto'"
             )
         self.problem, self.dtype = problem, dtype
         n, k = problem.n_samples, problem.n_outputs
@@ -169,9 +167,20 @@ class RowSpace:
         """Go on in float64."""
         self.use("float64")
 
-    def check(self, certificate: Certificate) -> Checked:
+    @property
+    def scores(self) -> Float:
+        """The scores of V with its intercepts, (n_samples, n_outputs)."""
+        return self.V.S + self.shift
+
+    def restart(self) -> None:
+        """Go on with a loss that is smoothed otherwise."""
+        self.pairs.clear()
+        self._inverse = None
+        self.use(self.dtype)
+
+    def check(self, certificate: Certificate, smoothing: tuple[Float, float] | None = None) -> Checked:
         """Return the certificate of V."""
-        return certificate.check(self.x())
+        return certificate.check(self.x(), smoothing)
 
     def x(self) -> Float:
         """Return the problem's x, in float64: half a pass."""
@@ -302,19 +311,21 @@ class RowSpace:
         self.value, self.dS, r = self._losses(self.V.S, self.shift)
         if not self.problem.fit_intercept:
             return
+        share = 1.0  # of Newton's step: less where curvature jumps
         for _ in range(INTERCEPT_STEPS):
             worst = float(np.abs(r).max())
             if worst <= accuracy:
                 return
             fresh = self._inverse is None
-            trial = self.shift - self._solve(r, self.V.S)
+            trial = self.shift - share * self._solve(r, self.V.S)
             value, dS, new_r = self._losses(self.V.S, trial)
-            share = float(np.abs(new_r).max()) / worst
-            if share < 1:
-                self.shift, self.value, self.dS, r = trial, value, dS, new_r
+            left = float(np.abs(new_r).max()) / worst
+            if left < 1 or (value < self.value and fresh):
+                self.shift, self.value, self.dS, r, share = trial, value, dS, new_r, 1.0
             elif fresh:
-                return
-            if share > SLOW:
+                share *= 0.25
+                continue
+            if left > SLOW:
                 self._inverse = None
 
 
@@ -322,8 +333,9 @@ def intercept_inverse(problem: LinearProblem, S: Float) -> Float:
     """Return the inverse of the Hessian of the mean loss at scores S in the intercepts, (n_outputs, n_outputs) or its diagonal."""
     k, intercept = problem.n_outputs, problem.regularizer.intercept
     if problem.data.kind != "classes" or k > MOST_OUTPUTS:
-        return np.asarray(1.0 / (np.maximum(weighted_mean(problem, curvatures(problem, S)), 1e-12) + intercept))
-    H = intercept * np.eye(k)
+        h = weighted_mean(problem, curvatures(problem, S)) + problem.least_curvature
+        return np.asarray(1.0 / (np.maximum(h, 1e-12) + intercept))
+    H = (intercept + problem.least_curvature) * np.eye(k)
     for c in range(k):
         unit = np.zeros_like(S)
         unit[:, c] = 1.0

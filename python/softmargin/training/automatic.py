@@ -33,10 +33,11 @@ from softmargin._validation import describe as described
 from softmargin.objective import read_data
 from softmargin.optimizers import Optimizer, get
 from softmargin.penalties import Penalty, as_spec
-from softmargin.schedules import Polynomial
 
 from .anchor import anchor
+from .coordinates import coordinates
 from .plan import RETREATS, Plan
+from .refine import SEPARATED, affordable, falling, refined, shape_of
 from .standardize import standardization
 from .traits import Traits, traits, with_rate
 from .trials import Trial
@@ -89,6 +90,7 @@ def automatic(
     delta: float = 1.0,
     num_threads: int | None = None,
     rng: int | np.random.Generator | None = None,
+    thorough: bool = True,
 ) -> Plan:
     """Return a rule with a learning rate, a schedule and a batch size that need no tuning.
 
@@ -146,16 +148,19 @@ def automatic(
     spec, threads = as_spec(penalty), as_threads(num_threads)
     n_epochs = as_integer("epochs", epochs)
     with_intercept = as_bool("fit_intercept", fit_intercept)
-    scaling = None
+    scaling = found = None
     if as_bool("standardize", standardize):
         scaling = standardization(data, centre=with_intercept, num_threads=threads)
+    else:
+        found = coordinates(data, spec, fit_intercept=with_intercept, num_threads=threads)
+    if found is not None:
+        scaling, spec = found.standardization(), found.penalty(spec)
     kind = traits(optimizer)
     size = _batch_size(batch_size, matrix.n_samples, kind)
     seed = as_seed(rng)
 
     trial = Trial(data, optimizer, spec, with_intercept, scaling, size, seed, threads)
     steps = -(-matrix.n_samples // size)
-    schedule = Polynomial(n_epochs * steps)
     n_trial = max(int(SHARE_OF_EPOCH * steps), min(steps, -(-LEAST_SAMPLES // size)))
     loss_at_zero, gradient = trial.at_zero()
     first, highest = anchor(loss_at_zero, gradient, trial, kind, with_intercept, seed)
@@ -166,8 +171,14 @@ def automatic(
     else:
         rate = _search(trial, first, highest, n_trial)
     power = (FADING if kind.fading else FORGETFUL) if kind.invariant else 0.0
-    rate = _retreat(trial, min(rate * (steps / n_trial) ** power, highest), loss_at_zero)
-    return Plan(with_rate(optimizer, min(rate * n_epochs**power, highest)), schedule, size)
+    rate, reached = _retreat(trial, min(rate * (steps / n_trial) ** power, highest), loss_at_zero)
+    shape = falling
+    if thorough and reached < SEPARATED * loss_at_zero and affordable(trial, n_epochs):
+        shape = shape_of(trial, kind)
+        rate, _ = refined(trial, shape, rate, highest, n_epochs)
+    else:
+        rate = min(rate * n_epochs**power, highest)
+    return Plan(with_rate(optimizer, rate), shape(n_epochs * steps), size, found)
 
 
 def _as_optimizer(rule: Any) -> Optimizer:
@@ -192,13 +203,14 @@ def _batch_size(batch_size: Any, n_samples: int, kind: Traits) -> int:
     return min(as_integer("batch_size", batch_size), n_samples)
 
 
-def _retreat(trial: Trial, rate: float, at_zero: float) -> float:
-    """Return the rate, or the first lower one with which an epoch ends no higher than at zero weights."""
+def _retreat(trial: Trial, rate: float, at_zero: float) -> tuple[float, float]:
+    """Return the rate, or the first lower one with which an epoch ends no higher than at zero weights, and F at its end."""
     for factor in RETREATS:
-        if trial.full_value(rate) <= at_zero:
-            break
+        reached = trial.full_value(rate)
+        if reached <= at_zero:
+            return rate, reached
         rate /= factor
-    return rate
+    return rate, at_zero
 
 
 def _search(trial: Trial, anchor: float, highest: float, n_steps: int) -> float:

@@ -33,10 +33,10 @@ def target(loss):
 
 def F(result, data, y, *, loss, penalty, **given):
     """F with the penalty on the weights that the run had: standardised ones where it standardised."""
-    W, scale = result.W.astype(np.float64), result.run_state.scale
+    W, standardized = result.W.astype(np.float64), result.run_state.options["standardize"] is True
     b = None if result.intercept is None else result.intercept.astype(np.float64)
     value = sm.loss_and_grad(W, data, y, loss=loss, intercept=b, **given).loss
-    return value + penalty_value(None if penalty is None else penalty.spec, W if scale is None else W * scale)
+    return value + penalty_value(None if penalty is None else penalty.spec, W * result.run_state.scale if standardized else W)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -171,7 +171,7 @@ def test_a_rule_keeps_its_other_options():
     rule = sm.optimizers.SGD(lr=5.0, momentum=0.9, nesterov=True, weight_decay=1e-3)
     plan = automatic(X, LABELS, rule=rule, batch_size=16, epochs=7, rng=0)
     assert plan.optimizer == sm.optimizers.SGD(lr=plan.optimizer.lr, momentum=0.9, nesterov=True, weight_decay=1e-3)
-    assert (plan.batch_size, plan.schedule) == (16, sm.schedules.Polynomial(7 * 25))
+    assert (plan.batch_size, plan.schedule.total_iters) == (16, 7 * 25)
     assert automatic(X, LABELS, rule=sm.optimizers.SGD, rng=0) == automatic(X, LABELS, rule="SGD", rng=0)
     assert plan.slower(4.0).optimizer.lr == plan.optimizer.lr / 4
     # Momentum 0.9 goes ten times as far for each unit of lr.
@@ -182,7 +182,7 @@ def test_a_rule_keeps_its_other_options():
 def test_batch_sizes():
     assert automatic(X, LABELS, rule="SGD", batch_size=None, rng=0).batch_size == N
     assert automatic(X, LABELS, rule="SGD", batch_size=10 * N, rng=0).batch_size == N
-    assert [automatic(X, LABELS, rule=rule, rng=0).batch_size for rule in ("SGD", "Adam")] == [1, 16]
+    assert [automatic(X, LABELS, rule=rule, rng=0).batch_size for rule in ("SGD", "Adam")] == [8, 12]
     tall = np.repeat(X, 100, axis=0)
     assert automatic(tall, np.repeat(LABELS, 100), rule="SGD", rng=0).batch_size == 32  # 1250 steps an epoch
     # Full batches leave nothing to try: smooth losses get 1 / (2 M), M = L lambda_max + alpha, within the estimate's 10 %.

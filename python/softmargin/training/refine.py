@@ -18,15 +18,15 @@ from .trials import Trial
 # forget, five times as large for those that do not. Where F stays larger, an epoch tells as much as the run.
 SEPARATED = 0.25
 
-# Multiplications that all trials may take, about 3 s; what a step costs beside them (1.5 us); and trials that are reckoned with.
-MOST_WORK, WORK_OF_STEP, LONG_TRIALS = 2**33, 4096, 10
+# Multiplications that all trials may take, about 2.5 s; what a step costs beside them (1.5 us); and trials that are reckoned with.
+MOST_WORK, WORK_OF_STEP, LONG_TRIALS = 2**32, 4096, 10
 
 # A first look takes this share of the epochs; so many values at most are looked at.
 SHORT, MOST_TRIALS = 0.125, 16
 
 # Rates that are compared differ by a power of this, 1.15: at the end by the first, at the beginning by the fourth. Beyond the best
 # rate F is twice as large at the next but one, where batches begin to throw the weights about.
-RATIO, STRIDES = 10 ** (1 / 16), (4, 2, 1)
+RATIO, STRIDES = 10 ** (1 / 16), (8, 4, 2, 1)
 
 Shape = Callable[[int], Schedule]
 
@@ -42,7 +42,7 @@ def rising(n_steps: int) -> Schedule:
     The curvature of softmax and its kin is at most in proportion to the loss, and so is the noise in the gradient's direction:
     as F falls by orders of magnitude, as large a step as is safe grows.
     """
-    return Warmup(n_steps, start_factor=0.01, after=Polynomial(n_steps, power=0.25))
+    return Warmup(n_steps, start_factor=0.03, after=Polynomial(n_steps, power=0.25))
 
 
 def shape_of(trial: Trial, kind: Traits) -> Shape:
@@ -73,7 +73,7 @@ def refined(trial: Trial, shape: Shape, rate: float, highest: float, epochs: int
         return cache(value)
 
     short, run = at(max(1, round(SHORT * epochs))), at(epochs)
-    i = _descend(short, 0, STRIDES[0])
+    i = _descend(short, 0, STRIDES[1])
     for stride in STRIDES:
         i = _descend(run, i, stride)
     return rate * RATIO**i, run(i)
@@ -81,8 +81,10 @@ def refined(trial: Trial, shape: Shape, rate: float, highest: float, epochs: int
 
 def _descend(value: Callable[[int], float], i: int, stride: int) -> int:
     """Return a local minimum over the places i + stride Z; what is not finite lies to the right of it."""
+    reach = 2 if stride == 1 else 1  # at last two to the right, where F is ragged
     for _ in range(MOST_TRIALS):
-        best = i - stride if not np.isfinite(value(i)) else min((i, i - stride, i + stride), key=value)
+        nearby = (i, i - stride, *(i + step * stride for step in range(1, reach + 1)))
+        best = i - stride if not np.isfinite(value(i)) else min(nearby, key=value)
         if best == i:
             break
         i = best

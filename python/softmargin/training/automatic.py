@@ -37,7 +37,7 @@ from softmargin.penalties import Penalty, as_spec
 from .anchor import anchor
 from .coordinates import coordinates
 from .plan import RETREATS, Plan
-from .refine import SEPARATED, affordable, falling, refined, shape_of
+from .refine import SEPARATED, affordable, falling, refined
 from .standardize import standardization
 from .traits import Traits, traits, with_rate
 from .trials import Trial
@@ -163,7 +163,7 @@ def automatic(
     steps = -(-matrix.n_samples // size)
     n_trial = max(int(SHARE_OF_EPOCH * steps), min(steps, -(-LEAST_SAMPLES // size)))
     loss_at_zero, gradient = trial.at_zero()
-    first, highest = anchor(loss_at_zero, gradient, trial, kind, with_intercept, seed)
+    first, highest, limit = anchor(loss_at_zero, gradient, trial, kind, with_intercept, seed)
     if not gradient.any() or not np.isfinite(first):  # zero weights are stationary
         rate = 0.0
     elif n_trial < LEAST_STEPS:
@@ -174,8 +174,7 @@ def automatic(
     rate, reached = _retreat(trial, min(rate * (steps / n_trial) ** power, highest), loss_at_zero)
     shape = falling
     if thorough and reached < SEPARATED * loss_at_zero and affordable(trial, n_epochs):
-        shape = shape_of(trial, kind)
-        rate, _ = refined(trial, shape, rate, highest, n_epochs)
+        rate, shape = refined(trial, kind, rate, limit, n_epochs, loss_at_zero)
     else:
         rate = min(rate * n_epochs**power, highest)
     return Plan(with_rate(optimizer, rate), shape(n_epochs * steps), size, found)
@@ -199,7 +198,7 @@ def _batch_size(batch_size: Any, n_samples: int, kind: Traits) -> int:
         if batch_size != "auto":
             raise ValueError(f"batch_size: expected 'auto', None or an integer, got {batch_size!r}")
         power = 2 ** max(0, round(float(np.log2(n_samples / STEPS_PER_EPOCH))))
-        smallest = SMALLEST_FORGETFUL_BATCH if kind.invariant and not kind.fading else SMALLEST_BATCH
+        smallest = SMALLEST_FORGETFUL_BATCH if kind.forgetful else SMALLEST_BATCH
         batch_size = min(max(power, smallest), LARGEST_BATCH)
     return min(as_integer("batch_size", batch_size), n_samples)
 

@@ -53,7 +53,7 @@ def expected_smoothness(norms: RowNorms, n: int, batch_size: int) -> float:
 
         M = n (b - 1) / (b (n - 1)) L_mean + (n - b) / (b (n - 1)) L_max
 
-    Source: Gower et al. 2019, proposition 3.8.
+    Source: Gower et al. 2019, on sampling b of n without replacement.
 
     Examples
     --------

@@ -226,10 +226,11 @@ def fit(
         check_same_run(before, options, n_epochs, len(resume.history), rng, {"W0": W0, "intercept0": intercept0})
     else:
         seed = as_seed(rng)
+        scaling = None
         if coordinates is not None:
             scaling = coordinates.standardization()
-        else:
-            scaling = standardization(data, centre=with_intercept, num_threads=threads) if standardized else None
+        elif standardized:
+            scaling = standardization(data, centre=with_intercept, num_threads=threads)
         before = _beginning(data, W, b, with_intercept, scaling, seed, schedule, options)
     spec = spec if coordinates is None else coordinates.penalty(spec)
     run = _Run(data, optimizer, schedule, spec, before, resume, threads)

@@ -1,4 +1,10 @@
-"""Rate and schedule from trials that are as long as the run, where the data are so small that this costs little."""
+"""Rate and schedule from trials that are as long as the run, where the data are so small that this costs little.
+
+Raw digits, softmax, 100 epochs: SGD 3 %, Adam and RMSprop 4.2 to 4.5 %, Adagrad 4.3 to 5.5 % above the optimum by seed. No rate and
+no shape that was tried ends closer by much: the noise of batches sets a limit to the step, hence to the way that can be gone in 100
+epochs, along directions whose curvature is a millionth of that at zero weights. Hinge losses have no curvature to speak of; where
+their optimum lies at 1e-5 of F at zero weights (raw digits), they end at 1.4 to 2.6 times that.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +34,13 @@ SHORT, MOST_TRIALS = 0.125, 16
 # batches begin to throw the weights about, and the second or third rate may already end at twice the F.
 RATIO, STRIDES = 10 ** (1 / 16), (8, 4, 2, 1)
 
-# Rates that rise begin at this share, and fall as this power of what is left: on digits as they are, Adagrad ends 4, 5 and 7 %
-# above the optimum with shares of 0.01, 0.03 and 0.1 at their worst of three seeds 4.4, 4.5 and 7.9, and SGD 3 % with all.
+# Rates that rise begin at this share, and fall as this power of what is left. On digits as they are SGD ends 3 % above the optimum
+# with shares from 0.01 to 0.2, Adagrad 4 to 5 % with 0.01 and 0.03, 8 % with 0.1: its early gradients count for ever.
 FIRST_SHARE, STEEP = 0.03, 0.25
 
 # Where the first look leaves more than this share of F at zero weights, the samples' noise is not small at the end, and rates have
 # to fall for half the run: logistic on digits, one against the rest, ends 6 to 16 % above the optimum, and 17 to 32 % with STEEP.
-NOISY = 0.03
+NOISY = 0.015
 
 Shape = Callable[[int], Schedule]
 

@@ -9,11 +9,12 @@ import scipy.sparse
 from sklearn.datasets import load_digits
 
 import softmargin as sm
+from softmargin._validation import as_seed
 from softmargin.training.anchor import expected_smoothness
 from softmargin.training.automatic import automatic
 from softmargin.training.guard import fit_guarded
 from softmargin.training.plan import Plan
-from softmargin.training.refine import RATIO, falling, rising
+from softmargin.training.refine import RATIO, arched, falling, rising
 from softmargin.training.rows import RowNorms, row_norms
 from softmargin.training.standardize import standardization
 from softmargin.training.traits import traits
@@ -77,15 +78,14 @@ def test_a_long_trial_is_the_run_itself():
     read = sm.objective.read_data(data, y, "softmax")
     plan = automatic(data, y, rule="SGD", penalty=sm.L2(1e-4), epochs=8, rng=5)
     place = plan.coordinates
-    trial = Trial(
-        read, plan.optimizer, place.penalty(("l2", (1e-4,))), True, place.standardization(), plan.batch_size, 5, 1
-    )
-    tried = trial.full_value(plan.optimizer.lr, 8, rising)
-    assert plan.schedule == rising(plan.schedule.total_iters)
+    penalty, size, seed = place.penalty(("l2", (1e-4,))), plan.batch_size, as_seed(5)
+    trial = Trial(read, plan.optimizer, penalty, True, place.standardization(), size, seed, 1)
+    shape = next(shape for shape in (rising, arched) if shape(plan.schedule.total_iters) == plan.schedule)
+    tried = trial.full_value(plan.optimizer.lr, 8, shape)
     run = fit_guarded(data, y, plan, penalty=sm.L2(1e-4), epochs=8, rng=5)
     assert tried == pytest.approx(F(run, data, y, loss="softmax", penalty=sm.L2(1e-4)), rel=1e-14)
     # It is the best of its neighbours, and there are no such trials where they were not asked for.
-    assert all(tried <= trial.full_value(plan.optimizer.lr * RATIO**i, 8, rising) for i in (-1, 1, 2))
+    assert all(tried <= trial.full_value(plan.optimizer.lr * RATIO**i, 8, shape) for i in (-1, 1, 2))
     quick = automatic(data, y, rule="SGD", penalty=sm.L2(1e-4), epochs=8, rng=5, thorough=False)
     assert quick.schedule == falling(plan.schedule.total_iters)
 

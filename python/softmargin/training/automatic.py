@@ -19,7 +19,7 @@
 6. *Long trials.* Where that epoch takes F far down and X is small, the rate and the shape of the schedule are those with which a
    run of all epochs ends lowest (refine.py). Raw digits, whose optimum lies at a thousandth of F at zero weights, need it: curvature
    and noise of softmax fall with the loss (Nacson et al. 2019 on rates that grow as it falls), and what an epoch finds best
-   ends 20 to 150 % above the optimum.
+   ends 7 to 60 % above the optimum.
 7. *Schedule.* Else a straight line to zero at the end of the epochs (Defazio et al. 2023), which ends every oscillation.
 
 Sources: Gower, Loizou, Qian, Sailanbayev, Shulgin and Richtarik, SGD: General Analysis and Improved Rates, ICML 2019; Loizou,

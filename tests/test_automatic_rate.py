@@ -9,14 +9,16 @@ import scipy.sparse
 from sklearn.datasets import load_digits
 
 import softmargin as sm
+from softmargin._validation import as_seed
 from softmargin.training.anchor import expected_smoothness
 from softmargin.training.automatic import automatic
 from softmargin.training.guard import fit_guarded
 from softmargin.training.plan import Plan
+from softmargin.training.refine import RATIO, arched, falling, rising
 from softmargin.training.rows import RowNorms, row_norms
 from softmargin.training.standardize import standardization
 from softmargin.training.traits import traits
-from softmargin.training.trials import penalty_value
+from softmargin.training.trials import Trial, penalty_value
 
 RULES = sm.optimizers.names()
 RNG = np.random.default_rng(0)
@@ -33,10 +35,12 @@ def target(loss):
 
 def F(result, data, y, *, loss, penalty, **given):
     """F with the penalty on the weights that the run had: standardised ones where it standardised."""
-    W, scale = result.W.astype(np.float64), result.run_state.scale
+    W, standardized = result.W.astype(np.float64), result.run_state.options["standardize"] is True
     b = None if result.intercept is None else result.intercept.astype(np.float64)
     value = sm.loss_and_grad(W, data, y, loss=loss, intercept=b, **given).loss
-    return value + penalty_value(None if penalty is None else penalty.spec, W if scale is None else W * scale)
+    return value + penalty_value(
+        None if penalty is None else penalty.spec, W * result.run_state.scale if standardized else W
+    )
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -49,6 +53,41 @@ def test_digits(rule):
     options = {"optimizer": plan.optimizer, "schedule": plan.schedule, "batch_size": plan.batch_size, "rng": 0}
     excess = F(sm.fit(data, y, epochs=100, **options, **given), data, y, loss="softmax", penalty=sm.L2(1e-4)) / best - 1
     assert -1e-6 < excess < 0.05
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_digits_as_they_are(rule):
+    """Raw digits, softmax: the optimum is 0.0029, a thousandth of F at zero weights; within 5 % of it after 100 epochs.
+
+    SGD ends 3 % above it, Adam and RMSprop 4.2 to 4.5 %, Adagrad 4.3 to 5.5 % by seed. AdamW comes to rest elsewhere, as its decay
+    is not part of F: without it, it is Adam.
+    """
+    data, y = load_digits(return_X_y=True)
+    given = {"loss": "softmax", "penalty": sm.L2(1e-4)}
+    best = sm.solve(data, y, tol=1e-6, **given).loss
+    optimizer = sm.optimizers.AdamW(weight_decay=0.0) if rule == "AdamW" else rule
+    plan = automatic(data, y, rule=optimizer, rng=0, **given)
+    excess = F(fit_guarded(data, y, plan, epochs=100, rng=0, **given), data, y, **given) / best - 1
+    assert -1e-6 < excess < (0.06 if rule == "Adagrad" else 0.05)
+
+
+def test_a_long_trial_is_the_run_itself():
+    """Of all samples and to the last bit, so that what was found best is what a run does."""
+    data, y = load_digits(return_X_y=True)
+    data, y = data[:300], y[:300]
+    read = sm.objective.read_data(data, y, "softmax")
+    plan = automatic(data, y, rule="SGD", penalty=sm.L2(1e-4), epochs=8, rng=5)
+    place = plan.coordinates
+    penalty, size, seed = place.penalty(("l2", (1e-4,))), plan.batch_size, as_seed(5)
+    trial = Trial(read, plan.optimizer, penalty, True, place.standardization(), size, seed, 1)
+    shape = next(shape for shape in (rising, arched) if shape(plan.schedule.total_iters) == plan.schedule)
+    tried = trial.full_value(plan.optimizer.lr, 8, shape)
+    run = fit_guarded(data, y, plan, penalty=sm.L2(1e-4), epochs=8, rng=5)
+    assert tried == pytest.approx(F(run, data, y, loss="softmax", penalty=sm.L2(1e-4)), rel=1e-14)
+    # It is the best of its neighbours, and there are no such trials where they were not asked for.
+    assert all(tried <= trial.full_value(plan.optimizer.lr * RATIO**i, 8, shape) for i in (-1, 1, 2))
+    quick = automatic(data, y, rule="SGD", penalty=sm.L2(1e-4), epochs=8, rng=5, thorough=False)
+    assert quick.schedule == falling(plan.schedule.total_iters)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -171,7 +210,7 @@ def test_a_rule_keeps_its_other_options():
     rule = sm.optimizers.SGD(lr=5.0, momentum=0.9, nesterov=True, weight_decay=1e-3)
     plan = automatic(X, LABELS, rule=rule, batch_size=16, epochs=7, rng=0)
     assert plan.optimizer == sm.optimizers.SGD(lr=plan.optimizer.lr, momentum=0.9, nesterov=True, weight_decay=1e-3)
-    assert (plan.batch_size, plan.schedule) == (16, sm.schedules.Polynomial(7 * 25))
+    assert (plan.batch_size, plan.schedule.total_iters) == (16, 7 * 25)
     assert automatic(X, LABELS, rule=sm.optimizers.SGD, rng=0) == automatic(X, LABELS, rule="SGD", rng=0)
     assert plan.slower(4.0).optimizer.lr == plan.optimizer.lr / 4
     # Momentum 0.9 goes ten times as far for each unit of lr.
@@ -182,7 +221,7 @@ def test_a_rule_keeps_its_other_options():
 def test_batch_sizes():
     assert automatic(X, LABELS, rule="SGD", batch_size=None, rng=0).batch_size == N
     assert automatic(X, LABELS, rule="SGD", batch_size=10 * N, rng=0).batch_size == N
-    assert [automatic(X, LABELS, rule=rule, rng=0).batch_size for rule in ("SGD", "Adam")] == [1, 16]
+    assert [automatic(X, LABELS, rule=rule, rng=0).batch_size for rule in ("SGD", "Adam")] == [8, 12]
     tall = np.repeat(X, 100, axis=0)
     assert automatic(tall, np.repeat(LABELS, 100), rule="SGD", rng=0).batch_size == 32  # 1250 steps an epoch
     # Full batches leave nothing to try: smooth losses get 1 / (2 M), M = L lambda_max + alpha, within the estimate's 10 %.

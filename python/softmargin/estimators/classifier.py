@@ -79,7 +79,8 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         "exact" for the certified optimum; "SGD", "Adagrad", "RMSprop", "Adam", "AdamW" for an update rule; or a rule such as
         ``sm.optimizers.Adam(lr=0.01)``. "auto" is "exact" unless something is asked for that only a rule can do.
     learning_rate : float or "auto", default "auto"
-        Of an update rule given by its name; "auto" finds rate, schedule and batch size from the data.
+        Of an update rule given by its name; "auto" finds rate, schedule and batch size from the data, on small data by trials as
+        long as the run.
     schedule : Schedule, optional
         One of ``sm.schedules``, for an update rule.
     batch_size : int, None or "auto", default "auto"

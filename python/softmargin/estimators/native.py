@@ -133,7 +133,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
             return run_exact(problem, watch, options.tol, options.max_epochs)
         return run_rule(
             problem,
-            self._recipe(problem, options),
+            self._recipe(problem, options, thorough=validation is None and options.max_seconds is None),
             watch,
             tol=options.tol,
             max_epochs=options.max_epochs,
@@ -174,8 +174,11 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
             options.num_threads,
         )
 
-    def _recipe(self, problem: Problem, options: Options) -> Recipe:
-        """Return the rule with its rate, schedule and batch size, found where they are to be."""
+    def _recipe(self, problem: Problem, options: Options, *, thorough: bool) -> Recipe:
+        """Return the rule with its rate, schedule and batch size, found where they are to be.
+
+        `thorough` where the run will have all epochs, and F at their end is what counts.
+        """
         seed = int(check_random_state(self.random_state).randint(_SEEDS))
         rule, size = options.rule, options.batch_size
         assert rule is not None
@@ -184,10 +187,19 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
             return Recipe(rule, options.schedule, size, options.average, seed)
         given = problem.shared()
         del given["W0"], given["intercept0"]
-        plan = automatic(problem.X, problem.y, rule=rule, batch_size=size, epochs=options.max_epochs, rng=seed, **given)
+        from_zero = options.schedule is None and not problem.W0.any()
+        plan = automatic(
+            problem.X,
+            problem.y,
+            rule=rule,
+            batch_size=size,
+            epochs=options.max_epochs,
+            rng=seed,
+            thorough=thorough and from_zero,
+            **given,
+        )
         schedule = plan.schedule if options.schedule is None else options.schedule
-        found = options.schedule is None and not problem.W0.any()
-        return Recipe(plan.optimizer, schedule, plan.batch_size, options.average, seed, found)
+        return Recipe(plan.optimizer, schedule, plan.batch_size, options.average, seed, from_zero, plan.coordinates)
 
     def _remember(self, attributes: dict[str, Any], outcome: Outcome) -> None:
         for name, value in attributes.items():
@@ -210,12 +222,13 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         matrix = read_X(self, X, reset=first)
         targets = self._targets(y, matrix, sample_weight, reset=first and not hasattr(self, "classes_"))
         problem = self._problem(matrix, targets, dataclasses.replace(options, warm_start=True))
-        arguments = problem.shared()
         if before is None:
-            recipe = self._recipe(problem, options)
+            recipe = self._recipe(problem, options, thorough=False)
         else:
             assert self._recipe_of is not None
             recipe = self._recipe_of
+        arguments = problem.shared() | recipe.place()
+        if before is not None:
             arguments |= {"W0": None, "intercept0": None, "resume": before, "new_data": True}
         with sklearn_words():
             result = fit(

@@ -17,6 +17,7 @@ from softmargin.penalties import Penalty, as_spec
 from softmargin.schedules import Schedule
 from softmargin.solvers import SolveInfo, solve
 from softmargin.training import EpochRecord, FitResult, fit
+from softmargin.training.coordinates import Coordinates
 from softmargin.training.guard import fit_guarded
 from softmargin.training.plan import Plan
 from softmargin.training.results import EpochInfo
@@ -64,6 +65,11 @@ class Recipe:
     average: bool
     seed: int
     found: bool = False  # whether the rate was found from the data, so that the run may be repeated with a smaller one
+    coordinates: Coordinates | None = None  # those of a rate that was found
+
+    def place(self) -> dict[str, Any]:
+        """Return what `fit` is to be told of them."""
+        return {} if self.coordinates is None else {"standardize": self.coordinates}
 
 
 class Outcome(NamedTuple):
@@ -248,16 +254,17 @@ def run_rule(
         ended = patience.over(info)
         return bool(ended or stop or watch.late())
 
-    plan = {name: getattr(recipe, name) for name in ("optimizer", "schedule", "batch_size")}
     run: Any = fit
+    plan = {name: getattr(recipe, name) for name in ("optimizer", "schedule", "batch_size")}
+    shared = problem.shared() | recipe.place()
     if recipe.found:
-        run, plan = fit_guarded, {"plan": Plan(**plan)}
+        run, plan = fit_guarded, {"plan": Plan(**plan, coordinates=recipe.coordinates)}
     try:
         result = run(
             problem.X,
             problem.y,
             **plan,
-            **problem.shared(),
+            **shared,
             average=recipe.average,
             epochs=max_epochs,
             rng=recipe.seed,

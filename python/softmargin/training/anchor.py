@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from softmargin import _core
@@ -12,14 +14,20 @@ from .traits import Traits
 from .trials import Trial
 
 
-def anchor(
-    loss: float, gradient: Float, trial: Trial, kind: Traits, fit_intercept: bool, seed: int
-) -> tuple[float, float]:
+class Anchor(NamedTuple):
+    """first: the rate to be tried first. highest: what may be where a few rows have been seen; limit: where all have been."""
+
+    first: float
+    highest: float
+    limit: float
+
+
+def anchor(loss: float, gradient: Float, trial: Trial, kind: Traits, fit_intercept: bool, seed: int) -> Anchor:
     """Return the first rate to be tried and the highest that may be."""
     l2 = (_core.l1_l2(trial.penalty) or (0.0, 0.0))[1]
     if kind.invariant:
         highest = _quotient(1.0, kind.decay)
-        return min(_quotient(loss, float(np.abs(gradient).sum()) * kind.reach), highest), highest
+        return Anchor(min(_quotient(loss, float(np.abs(gradient).sum()) * kind.reach), highest), highest, highest)
     data, size = trial.data, trial.batch_size
     norms = row_norms(data, trial.scaling, fit_intercept, np.random.default_rng(seed))
     # E ||g_B||^2 <= ||g||^2 + E ||g_i||^2 / |B|, the second by the mean of ||dS||^2 at zero and of ||z||^2.
@@ -30,14 +38,14 @@ def anchor(
         if data.positive_weight is not None:
             curvature *= max(1.0, float(data.positive_weight.max()))
         smooth = _quotient(1.0, 2 * (curvature * expected_smoothness(norms, data.matrix.n_samples, size) + l2))
-    highest = _quotient(1.0, kind.reach * l2 + kind.decay)
+    limit = highest = _quotient(1.0, kind.reach * l2 + kind.decay)
     ends = info(data.loss)
     if ends["dual_each"] is None and ends["dual_total"] is None:
         highest = min(highest, 4 * smooth / kind.reach)
-        return min(smooth / kind.reach, highest), highest
+        return Anchor(min(smooth / kind.reach, highest), highest, limit)
     # A rate beyond 1 / M is of use while gradients are at their bound, far from the optimum: large targets of huber.
     first = polyak if not np.isfinite(smooth) else max(smooth, polyak)
-    return min(first / kind.reach, highest), highest
+    return Anchor(min(first / kind.reach, highest), highest, limit)
 
 
 def expected_smoothness(norms: RowNorms, n: int, batch_size: int) -> float:
@@ -45,7 +53,7 @@ def expected_smoothness(norms: RowNorms, n: int, batch_size: int) -> float:
 
         M = n (b - 1) / (b (n - 1)) L_mean + (n - b) / (b (n - 1)) L_max
 
-    Source: Gower et al. 2019, proposition 3.8.
+    Source: Gower et al. 2019, on sampling b of n without replacement.
 
     Examples
     --------

@@ -45,6 +45,8 @@ def fit_guarded(X: Any, y: Any, plan: Plan, **options: Any) -> FitResult:
     """
     names = ("loss", "sample_weight", "positive_weight", "margin", "delta", "num_threads")
     given = {name: options[name] for name in names if name in options}
+    if plan.coordinates is not None:
+        options = options | {"standardize": plan.coordinates}
     for factor in (1.0, *RETREATS):
         plan = plan.slower(factor)
         try:
@@ -57,7 +59,7 @@ def fit_guarded(X: Any, y: Any, plan: Plan, **options: Any) -> FitResult:
                 raise
             continue
         assert result.run_state is not None
-        scale = result.run_state.scale
+        scale = result.run_state.scale if plan.coordinates is None else None  # where the penalty is on W itself
         V = result.W if scale is None else (result.W * scale).astype(result.W.dtype)
         zeros = np.zeros_like(result.W)
         if loss + penalty_value(as_spec(options.get("penalty")), V) <= loss_and_grad(zeros, X, y, **given).loss:

@@ -27,6 +27,7 @@ from softmargin.penalties import Penalty, as_spec
 from softmargin.schedules import Constant, Schedule
 from softmargin.schedules.schedule import checked
 
+from .coordinates import as_coordinates
 from .results import EpochInfo, EpochRecord, FitResult, RunState
 from .resume import check_same_run, resumable, run_options, with_new_data
 from .standardize import Standardization, standardization
@@ -197,7 +198,8 @@ def fit(
     size = n_samples if batch_size is None else min(as_integer("batch_size", batch_size), n_samples)
     n_epochs = as_integer("epochs", epochs, 0)
     with_intercept = as_bool("fit_intercept", fit_intercept)
-    standardized = as_bool("standardize", standardize)
+    coordinates = as_coordinates(standardize)
+    standardized = as_bool("standardize", standardize) if coordinates is None else coordinates
     if intercept0 is not None and not with_intercept:
         raise ValueError("intercept0: expected None with fit_intercept=False, got an array")
     b = None if intercept0 is None else as_intercept("intercept0", intercept0, data.n_outputs, data.dtype)
@@ -224,8 +226,13 @@ def fit(
         check_same_run(before, options, n_epochs, len(resume.history), rng, {"W0": W0, "intercept0": intercept0})
     else:
         seed = as_seed(rng)
-        scaling = standardization(data, centre=with_intercept, num_threads=threads) if standardized else None
+        scaling = None
+        if coordinates is not None:
+            scaling = coordinates.standardization()
+        elif standardized:
+            scaling = standardization(data, centre=with_intercept, num_threads=threads)
         before = _beginning(data, W, b, with_intercept, scaling, seed, schedule, options)
+    spec = spec if coordinates is None else coordinates.penalty(spec)
     run = _Run(data, optimizer, schedule, spec, before, resume, threads)
     for epoch in range(len(run.history), n_epochs):
         record = run.epoch(epoch, checked_validation)

@@ -9,6 +9,7 @@ import numpy as np
 from softmargin.optimizers import Optimizer
 from softmargin.schedules import Schedule
 
+from .coordinates import Coordinates
 from .traits import with_rate
 
 # What the rate is divided by, the first and the next times, where an epoch or a run ends above F at zero weights; at last it is 0.
@@ -24,14 +25,17 @@ class Plan:
     optimizer : Optimizer
         The rule with its rate.
     schedule : Schedule
-        Linear to zero at the end of the epochs that were planned.
+        To zero at the end of the epochs that were planned.
     batch_size : int
         Samples a step.
+    coordinates : Coordinates or None
+        What `fit` is to train in, given in the place of ``standardize=False``; F is the same.
     """
 
     optimizer: Optimizer
     schedule: Schedule
     batch_size: int
+    coordinates: Coordinates | None = None
 
     def slower(self, factor: float) -> Plan:
         """Return the plan with a rate that is smaller by a factor."""

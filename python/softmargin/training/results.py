@@ -70,7 +70,7 @@ class RunState:
     Attributes
     ----------
     W, intercept : ndarray
-        As the core holds them: of standardised features where `fit` standardises.
+        As the core holds them: of standardised features where `fit` standardises, or in the coordinates of an automatic rate.
     intercept_state : list of ndarray (n_outputs,)
         The state of the rule for the intercept.
     seed : int
@@ -78,7 +78,7 @@ class RunState:
     schedule_state : object
         What the schedule remembers.
     mean, scale : ndarray (n_features,) or None
-        The standardisation; scale 0 marks a constant feature.
+        The standardisation, or the coordinates; scale 0 marks a constant feature.
     options : dict
         The options of the run, which a later run has to share.
     average : pair of ndarray (n_outputs, n_features) and (n_outputs,) or None

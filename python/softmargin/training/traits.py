@@ -33,6 +33,11 @@ class Traits(NamedTuple):
     fading: bool
     decay: float
 
+    @property
+    def forgetful(self) -> bool:
+        """Whether steps are measured by the size of late gradients alone."""
+        return self.invariant and not self.fading
+
 
 def traits(optimizer: Optimizer) -> Traits:
     """Return the traits of a rule with its hyper-parameters.

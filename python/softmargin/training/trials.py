@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from softmargin import _core
 from softmargin.objective import Data
 from softmargin.optimizers import Optimizer
+from softmargin.schedules import Polynomial, Schedule
 
 from .rows import inverse
 from .standardize import Standardization
@@ -52,11 +54,15 @@ class Trial:
             return np.inf
         return value if np.isfinite(value) else np.inf
 
-    def full_value(self, rate: float) -> float:
-        """Return F of all samples after an epoch whose rates fall linearly to zero; inf if it diverges."""
+    def full_value(self, rate: float, epochs: int = 1, shape: Callable[[int], Schedule] = Polynomial) -> float:
+        """Return F of all samples after a run whose rates have a shape; inf if it diverges."""
         trainer = self._trainer()
+        steps = trainer.n_steps_per_epoch
+        schedule = shape(epochs * steps)
         try:
-            self._run(trainer, rate, trainer.n_steps_per_epoch)
+            for epoch in range(epochs):
+                trainer.start_epoch(epoch)
+                trainer.run(schedule.lr(epoch * steps, steps, epoch, rate))
             W, b = trainer.raw_weights()
             loss = self.data.problem.loss_and_grad(W, b, gradient=False, num_threads=self.num_threads)[0]
         except (FloatingPointError, ValueError):  # ValueError: scores that overflow

@@ -165,6 +165,30 @@ def test_an_interrupt_leaves_the_best_weights_in_a_fitted_estimator(digits, solv
     assert model.gap_ <= 1e-4
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there a process cannot send itself a Ctrl-C alone")
+def test_an_interrupt_while_a_rate_is_looked_for(digits, monkeypatch):
+    """Nothing has been trained yet: the weights are those that the run would have begun with."""
+    from softmargin.estimators import native
+
+    X, y = digits
+    seen = []
+    looking = native.automatic
+
+    def interrupted_look(*args, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+        seen.append(options["epochs"])
+        return looking(*args, **options)
+
+    monkeypatch.setattr(native, "automatic", interrupted_look)
+    model = LinearClassifier(solver="Adam", random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert len(seen) <= 1
+    assert not model.coef_.any()
+    assert model.history_ == ()
+    assert model.predict(X).shape == y.shape
+
+
 def test_warm_start_goes_on_from_the_last_model(digits):
     X, y = digits
     model = LinearClassifier(alpha=0.01, tol=1e-8).fit(X, y)

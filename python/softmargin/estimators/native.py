@@ -21,7 +21,7 @@ from .base import LinearEstimator
 from .callbacks import FIT, Audience, CallbackSupportMixin, as_callbacks
 from .inputs import read_X, sklearn_words, take_rows
 from .options import AUTOMATIC_RULE, Options, read_options
-from .running import Outcome, Problem, Recipe, Watch, run_exact, run_rule
+from .running import Outcome, Problem, Recipe, Watch, interrupted, run_exact, run_rule
 
 # Samples a step where neither the user nor the automatic rate says how many.
 BATCH_SIZE = 256
@@ -131,9 +131,13 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         problem = self._problem(X, targets._replace(sample_weight=weight), options)
         if options.rule is None:
             return run_exact(problem, watch, options.tol, options.max_epochs)
+        try:
+            recipe = self._recipe(problem, options, thorough=validation is None and options.max_seconds is None)
+        except KeyboardInterrupt:
+            return interrupted(problem, watch)
         return run_rule(
             problem,
-            self._recipe(problem, options, thorough=validation is None and options.max_seconds is None),
+            recipe,
             watch,
             tol=options.tol,
             max_epochs=options.max_epochs,

@@ -161,7 +161,7 @@ def run_exact(problem: Problem, watch: Watch, tol: float, max_epochs: int) -> Ou
     except KeyboardInterrupt:
         if latest is not None and latest.loss < watch.best:
             watch.keep(latest.loss, latest.weights)
-        return _interrupted(problem, watch, np.nan if latest is None else latest.loss)
+        return interrupted(problem, watch, np.nan if latest is None else latest.loss)
     reached = f"gap={result.gap:.2g}"
     if np.isnan(result.gap):
         reached = f"a gradient of {result.gradient_norm:.2g} times that at zero weights"
@@ -179,7 +179,8 @@ def run_exact(problem: Problem, watch: Watch, tol: float, max_epochs: int) -> Ou
     )
 
 
-def _interrupted(problem: Problem, watch: Watch, loss: float) -> Outcome:
+def interrupted(problem: Problem, watch: Watch, loss: float = np.nan) -> Outcome:
+    """Return the best weights so far, those that the run began with if there are no others."""
     weights = watch.best_weights
     if weights is None:
         b = np.zeros(len(problem.W0)) if problem.intercept0 is None else problem.intercept0
@@ -272,7 +273,7 @@ def run_rule(
             callback=follow,
         )
     except KeyboardInterrupt:
-        return _interrupted(problem, watch, watch.best)
+        return interrupted(problem, watch, watch.best)
     weights: Weights = (result.W, result.intercept)
     if validation is not None and watch.best_weights is not None:
         weights = watch.best_weights

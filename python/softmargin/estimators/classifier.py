@@ -405,10 +405,7 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         ndarray (n_samples, n_classes)
             With several labels a sample the probability of each.
         """
-        scores = self._scores(X).astype(np.float64, copy=False)
-        if self._calibration is not None:
-            return np.asarray(self._calibration(scores, multilabel=self._multilabel))
-        return normalized(scores, self.loss, multilabel=self._multilabel)
+        return self._probabilities(X, log=False)
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> npt.NDArray[Any]:
@@ -422,8 +419,13 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         -------
         ndarray (n_samples, n_classes)
         """
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(self.predict_proba(X)))
+        return self._probabilities(X, log=True)
+
+    def _probabilities(self, X: Any, *, log: bool) -> npt.NDArray[Any]:
+        scores, loss = self._scores(X).astype(np.float64, copy=False), self.loss
+        if self._calibration is not None:
+            scores, loss = self._calibration * scores, "softmax"
+        return normalized(scores, loss, multilabel=self._multilabel, log=log)
 
     def _calibrate(self, X: Matrix, targets: Targets, options: Options) -> Any:
         if not as_bool("calibrate", self.calibrate):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 
@@ -30,6 +28,7 @@ from .logistic_options import (
     ratio_of,
 )
 from .optimum import Float, Optimum, Start, Task, say, warn_unless_converged
+from .probabilities import normalized
 
 
 class LogisticRegression(CallbackSupportMixin, LinearClassifierBase):  # type: ignore[misc]
@@ -285,7 +284,7 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifierBase):  # type: i
         ndarray (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        return self._probabilities(X, expit, softmax)
+        return normalized(self._scores(X), "softmax")
 
     def predict_log_proba(self, X: Any) -> npt.NDArray[Any]:
         """Return the logarithm of the probability of each class, finite where the probability is too small for a float.
@@ -299,13 +298,7 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifierBase):  # type: i
         ndarray (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        return self._probabilities(X, log_expit, log_softmax)
-
-    def _probabilities(self, X: Any, of_two: Callable[..., Any], of_more: Callable[..., Any]) -> npt.NDArray[Any]:
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.column_stack([of_two(-scores), of_two(scores)])
-        return np.asarray(of_more(scores, axis=1))
+        return normalized(self._scores(X), "softmax", log=True)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

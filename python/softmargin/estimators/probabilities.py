@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 
 from softmargin import _core
 from softmargin._validation import Matrix
@@ -22,57 +21,37 @@ NEWTON_STEPS = 100
 LARGEST_FACTOR = 1e6
 
 
-def normalized(scores: Float, loss: str, *, multilabel: bool) -> Float:
-    """Return the probabilities (n_samples, n_classes) that belong to the scores (n_samples, n_outputs) of a loss.
+def normalized(scores: Float, loss: str, *, multilabel: bool = False, log: bool = False) -> Float:
+    """Return the probabilities (n_samples, n_classes) that belong to the scores (n_samples, n_outputs) of a loss, or their logarithms.
+
+    Logarithms are finite where a probability is too small for a float, but for several classes one-versus-rest.
 
     Examples
     --------
-    >>> normalized(np.zeros((1, 1)), "logistic", multilabel=False)
+    >>> normalized(np.zeros((1, 1)), "logistic")
     array([[0.5, 0.5]])
+    >>> normalized(np.array([[1000.0]]), "logistic", log=True)
+    array([[-1000.,    -0.]])
     """
-    if loss == "softmax" and scores.shape[1] > 1 and not multilabel:
-        return np.asarray(softmax(scores, axis=1))
-    return of_each(np.asarray(expit(scores)), multilabel=multilabel)
-
-
-def of_each(p: Float, *, multilabel: bool) -> Float:
-    """Return the probabilities of classes, where each output has said its own."""
+    each, together = (log_expit, log_softmax) if log else (expit, softmax)
     if multilabel:
-        return p
-    if p.shape[1] == 1:
-        return np.hstack([1.0 - p, p])
+        return np.asarray(each(scores))
+    if scores.shape[1] == 1:
+        return np.asarray(each(np.hstack([-scores, scores])))
+    if loss == "softmax":
+        return np.asarray(together(scores, axis=1))
+    p = np.asarray(expit(scores))
     total = p.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(p, total, out=np.full_like(p, 1.0 / p.shape[1]), where=total > 0))
+    p = np.divide(p, total, out=np.full_like(p, 1.0 / p.shape[1]), where=total > 0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(p)) if log else p
 
 
-@dataclass(frozen=True)
-class Temperature:
-    """Probabilities of scores times a factor, one over the temperature; the class of the highest score stays the likeliest.
+def calibrated(X: Matrix, W: npt.NDArray[Any], b: npt.NDArray[Any] | None, y: npt.NDArray[Any], weight: Float) -> Float:
+    """Return the factor, one over the temperature, that makes log-odds of the scores of rows which the model has not seen.
 
-    softmax of the scores of several classes, the sigmoid of a score that decides alone. Source: Guo, Pleiss, Sun and Weinberger, On
-    Calibration of Modern Neural Networks, ICML 2017.
-
-    Attributes
-    ----------
-    factor : ndarray (1,) or (n_outputs,)
-        One for all scores; with several labels a sample one for each.
-    """
-
-    factor: Float
-
-    def __call__(self, scores: Float, *, multilabel: bool) -> Float:
-        """Return the probabilities of the classes."""
-        scores = self.factor * scores
-        alone = multilabel or scores.shape[1] == 1
-        return (
-            of_each(np.asarray(expit(scores)), multilabel=multilabel) if alone else np.asarray(softmax(scores, axis=1))
-        )
-
-
-def calibrated(
-    X: Matrix, W: npt.NDArray[Any], b: npt.NDArray[Any] | None, y: npt.NDArray[Any], weight: Float
-) -> Temperature:
-    """Fit what makes probabilities of the scores of rows that the model has not seen.
+    (1,), one for all scores; with several labels a sample (n_outputs,), one for each. The class of the highest score stays the
+    likeliest. Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017.
 
     Parameters
     ----------
@@ -87,12 +66,10 @@ def calibrated(
     if not weight.any():
         weight = np.ones_like(weight)
     if y.ndim == 1 and scores.shape[1] > 1:
-        return Temperature(np.array([factor_of(scores, y, weight)]))
+        return np.array([factor_of(scores, y, weight)])
     positive = y.reshape(len(y), -1) > 0
     pairs = [np.column_stack([np.zeros(len(y)), s]) for s in scores.T]
-    return Temperature(
-        np.array([factor_of(S, t.astype(np.intp), weight) for S, t in zip(pairs, positive.T, strict=True)])
-    )
+    return np.array([factor_of(S, t.astype(np.intp), weight) for S, t in zip(pairs, positive.T, strict=True)])
 
 
 def factor_of(scores: Float, y: npt.NDArray[np.intp], weight: Float) -> float:

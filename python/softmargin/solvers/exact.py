@@ -86,9 +86,9 @@ def solve(
         "rows", steps in the span of the rows; "dual", coordinate ascent on the dual variables of the rows, for CSR
         and a loss of each output alone, smooth or not, whose outputs are what the threads share.
         "auto" takes "newton" where the Hessian of at most 2000 unknowns takes 0.1 ms or, of sparse rows, three passes, or 250 where the
-        loss or its slope is not smooth (hinges, their squares, huber);
-        "gram" up to 5000 features; beyond that "dual" where it applies, unless "rows" does, there are half as many rows as features at
-        most, and the losses curve less than the penalty (sup loss'' C mean |x|^2 < 1); then "rows"; else "diagonal".
+        loss or its slope is not smooth (hinges, their squares, huber); "gram" up to 5000 features, or 10 000 of a dense X whose passes
+        are as long; beyond that "dual" where it applies, unless "rows" does, there are half as many rows as features at most, and the
+        losses curve less than the penalty (sup loss'' C mean |x|^2 < 1); then "rows"; else "diagonal".
     fit_intercept : bool, default True
         Whether there is a b.
     standardize : bool, default False

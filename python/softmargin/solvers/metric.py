@@ -27,8 +27,11 @@ from .curvature import hessian, solve_semidefinite
 from .gram import MOST_FLOAT64
 from .problem import Array, Float, LinearProblem
 
-# Most features of a dense factor: 5000^2 float32 are 100 MB, and the Cholesky factorisation takes 40 GFLOP.
+# Most features of a dense factor, where X is sparse: 5000^2 float32 are 100 MB, and the Cholesky factorisation takes 40 GFLOP. A dense
+# X has no other metric that comes near: 12 000 x 6000 with a decaying spectrum, 5 classes, alpha = 1e-3 takes 14 steps with this one and
+# is a quarter above the optimum after 400 with the diagonal; 4000 x 10 000 takes 34, and 845 in the span of the rows.
 MOST_DENSE = 5000
+MOST_DENSE_OF_DENSE = 10_000
 
 
 class Metric(ABC):

@@ -20,31 +20,54 @@ struct LossData {
 
 namespace {
 
-// values [n_outputs][kTileRows] of the rows; padding repeats +1, which keeps every loss finite.
-template <class T>
-void gather_targets(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* values) {
-  for (int64_t r = 0; r < kTileRows; ++r) {
-    if (r >= rows.count) {
-      for (int64_t c = 0; c < n_outputs; ++c) values[c * kTileRows + r] = T(1);
-    } else if (data.y.labels) {
-      const int64_t label = data.y.labels[row_index(rows, r)];
-      for (int64_t c = 0; c < n_outputs; ++c) values[c * kTileRows + r] = c == label ? T(1) : T(-1);
-    } else {
-      const T* y = data.y.values + row_index(rows, r) * n_outputs;
-      for (int64_t c = 0; c < n_outputs; ++c) values[c * kTileRows + r] = y[c];
-    }
+// f(r, row of X) for the rows of a tile: without the question for an order in the loop, a run of rows becomes vector
+// code.
+template <class F>
+[[gnu::always_inline]] inline void each_row(const Rows& rows, F&& f) {
+  if (rows.order) {
+    const int64_t* order = rows.order + rows.first;
+    for (int64_t r = 0; r < rows.count; ++r) f(r, order[r]);
+  } else {
+    for (int64_t r = 0; r < rows.count; ++r) f(r, rows.first + r);
   }
+}
+
+// f(tile, its place in S [tile][n_outputs][kTileRows]) for the tiles of a run.
+template <class T, class F>
+[[gnu::always_inline]] inline void each_tile(const Rows& rows, int64_t n_outputs, T* S, F&& f) {
+  for (int64_t r = 0; r < rows.count; r += kTileRows, S += kTileRows * n_outputs)
+    f(Rows{rows.order, rows.first + r, minimum<int64_t>(kTileRows, rows.count - r)}, S);
+}
+
+// label [kTileRows] of the rows, 0 past the last row.
+inline void gather_labels(const Rows& rows, const int64_t* labels, int64_t* label) {
+  for (int64_t r = rows.count; r < kTileRows; ++r) label[r] = 0;
+  each_row(rows, [&](int64_t r, int64_t i) { label[r] = labels[i]; });
+}
+
+// values [n_outputs][kTileRows] of the rows; past the last row +1, which keeps every loss finite.
+template <class T>
+void gather_values(const Rows& rows, const T* y, int64_t n_outputs, T* values) {
+  for (int64_t c = 0; c < n_outputs; ++c)
+    for (int64_t r = rows.count; r < kTileRows; ++r) values[c * kTileRows + r] = T(1);
+  if (n_outputs == 1) return each_row(rows, [&](int64_t r, int64_t i) { values[r] = y[i]; });
+  each_row(rows, [&](int64_t r, int64_t i) {
+    for (int64_t c = 0; c < n_outputs; ++c) values[c * kTileRows + r] = y[i * n_outputs + c];
+  });
 }
 
 // The targets of a tile as its loss wants them; `label` [kTileRows] and `values` [n_outputs][kTileRows] are room for
 // them.
 template <class T, class Loss>
 TileTargets<T> tile_targets(const Rows& rows, const LossData<T>& data, int64_t n_outputs, int64_t* label, T* values) {
-  if (Loss::traits.target == Target::classes && data.y.labels) {
-    for (int64_t r = 0; r < kTileRows; ++r) label[r] = r < rows.count ? data.y.labels[row_index(rows, r)] : 0;
-    return {label, values, data.positive_weight};
+  if (!data.y.labels) {
+    gather_values(rows, data.y.values, n_outputs, values);
+    return {nullptr, values, data.positive_weight};
   }
-  gather_targets(rows, data, n_outputs, values);
+  gather_labels(rows, data.y.labels, label);
+  if (Loss::traits.target == Target::classes) return {label, values, data.positive_weight};
+  for (int64_t c = 0; c < n_outputs; ++c)
+    lanes([&](int r) { values[c * kTileRows + r] = label[r] == c ? T(1) : T(-1); });
   return {nullptr, values, data.positive_weight};
 }
 
@@ -66,14 +89,18 @@ void write_rows(const Rows& rows, const T* tile, int64_t n_outputs, T* A) {
   }
 }
 
+// weight [kTileRows] of the rows, 0 past the last one.
+template <class W>
+void gather_weights(const Rows& rows, const double* sample_weight, W* weight) {
+  lanes([&](int r) { weight[r] = r < rows.count ? W(1) : W(0); });
+  if (sample_weight) each_row(rows, [&](int64_t r, int64_t i) { weight[r] = static_cast<W>(sample_weight[i]); });
+}
+
 // dS [n_outputs][kTileRows] *= weight of the row, 0 past the last row; db [n_outputs] += sums over the rows.
 template <class T>
 void weigh(const Rows& rows, const double* sample_weight, int64_t n_outputs, T* dS, double* db) {
   alignas(64) T weight[kTileRows];
-  for (int64_t r = 0; r < kTileRows; ++r) {
-    const double w = r >= rows.count ? 0 : sample_weight ? sample_weight[row_index(rows, r)] : 1;
-    weight[r] = static_cast<T>(w);
-  }
+  gather_weights(rows, sample_weight, weight);
   for (int64_t c = 0; c < n_outputs; ++c) {
     T* s = dS + c * kTileRows;
     T sum = T(0);
@@ -88,11 +115,12 @@ void weigh(const Rows& rows, const double* sample_weight, int64_t n_outputs, T* 
 
 template <class T>
 double weighted_sum(const Rows& rows, const double* sample_weight, const T* value) {
+  alignas(64) double weight[kTileRows];
+  gather_weights(rows, sample_weight, weight);
+  const int count = static_cast<int>(rows.count);
   double total = 0;
-  for (int64_t r = 0; r < rows.count; ++r) {
-    const double w = sample_weight ? sample_weight[row_index(rows, r)] : 1;
-    total += w * static_cast<double>(value[r]);
-  }
+#pragma omp simd reduction(+ : total)
+  for (int r = 0; r < kTileRows; ++r) total += r < count ? weight[r] * static_cast<double>(value[r]) : 0;
   return total;
 }
 
@@ -100,16 +128,18 @@ double weighted_sum(const Rows& rows, const double* sample_weight, const T* valu
 // losses, db [n_outputs] += sum of dS. False, with S as it was, if a score is not finite. `targets`: room for two
 // tiles.
 template <class T, class Loss>
-bool loss_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* S, T* targets, double* loss,
-               double* db) {
+[[gnu::always_inline]] inline bool loss_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* S,
+                                             T* targets, double* loss, double* db) {
   alignas(64) T probe[kTileRows], value[kTileRows];
   lanes([&](int r) { probe[r] = T(0); });
   for (int64_t c = 0; c < n_outputs; ++c) {
     const T* s = S + c * kTileRows;
     lanes([&](int r) { probe[r] += s[r] - s[r]; });  // infinity - infinity and NaN - NaN are NaN
   }
+  const int count = static_cast<int>(rows.count);
   T bad = T(0);
-  for (int r = 0; r < kTileRows; ++r) bad += r < rows.count ? probe[r] : T(0);
+#pragma omp simd reduction(+ : bad)
+  for (int r = 0; r < kTileRows; ++r) bad += r < count ? probe[r] : T(0);
   if (bad != T(0)) return false;
 
   int64_t label[kTileRows];
@@ -127,6 +157,17 @@ bool loss_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* 
   *loss += weighted_sum(rows, data.sample_weight, value);
   weigh(rows, data.sample_weight, n_outputs, S, db);
   return true;
+}
+
+// loss_tile for a run of tiles, S [tile][n_outputs][kTileRows].
+template <class T, class Loss>
+bool loss_tiles(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* S, T* targets, double* loss,
+                double* db) {
+  bool finite = true;
+  each_tile(rows, n_outputs, S, [&](const Rows& tile, T* s) {
+    finite = finite && loss_tile<T, Loss>(tile, data, n_outputs, s, targets, loss, db);
+  });
+  return finite;
 }
 
 // V [n_outputs][kTileRows] = the Hessian of each row's loss at the scores S times V; of the smoothed one where the loss

@@ -23,6 +23,9 @@ inline constexpr int kMaxScoreBlock = kRegisters == 32 ? 8 : 4;  // outputs in r
 // Rows in registers beside `outputs` outputs: enough independent sums to hide the latency of a multiply-add.
 constexpr int score_rows(int outputs) { return outputs == 1 ? 8 : outputs == 2 ? 4 : 3; }
 
+// Sums in registers for rows of few features.
+inline constexpr int kNarrowSums = 8;
+
 // acc [outputs][kAccumulatorRows] += x [rows][panels of kPanel] * w [panel][output][kPanel]. kept
 // [panel][rows][kPanel]: x as T, written or read instead of x.
 template <class E, class T, int rows, int outputs, Keep keep>
@@ -121,6 +124,73 @@ void finish_scores(const Vec<T>* acc, const T* b, int count, T* S) {
       }
     }
   }
+}
+
+// Eight sums of rows of few features, of 8 rows by one output or of 4 by two, over all features in registers:
+// S [outputs][rows] of a tile = x [rows][n_vectors of T] * w [panel][output][kPanel] + b. The rows go on past their
+// last feature, where the weights are 0. A function of its own, so that the pointers to the rows stay in registers.
+template <class E, class T, int outputs>
+[[gnu::noinline]] void narrow_block(const E* const* x, const T* w, const T* b, int64_t n_outputs, int64_t n_vectors,
+                                    T* S) {
+  constexpr int width = Simd<T>::width, rows = kNarrowSums / outputs;
+  Vec<T> sum[kNarrowSums > width ? kNarrowSums : width] = {};
+#pragma GCC unroll 8
+  for (int i = 0; i < kNarrowSums; ++i) sum[i][0] = b[i / rows];
+  const E* row[rows];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r) row[r] = x[r];
+  const auto add = [&] [[gnu::always_inline]] (int64_t j, const T* place) {
+    Vec<T> weight[outputs];
+#pragma GCC unroll 2
+    for (int c = 0; c < outputs; ++c) weight[c] = load(place + c * kPanel);
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+      const Vec<T> value = load_as<T>(row[r] + j);
+#pragma GCC unroll 2
+      for (int c = 0; c < outputs; ++c) sum[c * rows + r] += value * weight[c];
+    }
+  };
+  const int64_t end = n_vectors * width;
+  int64_t j = 0;
+  for (; j + kPanel <= end; j += kPanel, w += n_outputs * kPanel) {
+#pragma GCC unroll 4
+    for (int u = 0; u < kPanel; u += width) add(j + u, w + u);
+  }
+  for (; j < end; j += width, w += width) add(j, w);
+#pragma GCC unroll 4
+  for (int i = 0; i < kNarrowSums; i += width) {
+    const Vec<T> total = sums<T>(sum + i);
+    T* place = S + i / rows * kTileRows + i % rows;
+    if constexpr (width <= rows) {
+      store(place, total);
+    } else {
+      alignas(64) T lane[width];
+      store(lane, total);
+      for (int at = 0; at < minimum(width, kNarrowSums); at += rows)
+        __builtin_memcpy(place + at / rows * kTileRows, lane + at, rows * sizeof(T));
+    }
+  }
+}
+
+// A run of rows of few features, outputs in pairs. x [n_rows], and from there to a multiple of 8, any rows.
+template <class E, class T>
+void narrow_scores(const E* const* x, int n_rows, const T* w, const T* b, int64_t n_outputs, int64_t n_vectors, T* S,
+                   Fetch& fetch) {
+  plan(fetch, (n_rows + kNarrowSums - 1) / kNarrowSums);
+  int r = 0;
+  for (; r < n_rows; r += kNarrowSums) {
+    step(fetch);
+    T* s = S + r / kTileRows * (kTileRows * n_outputs) + r % kTileRows;
+    int64_t c = 0;
+    for (; c + 2 <= n_outputs; c += 2) {
+      narrow_block<E, T, 2>(x + r, w + c * kPanel, b + c, n_outputs, n_vectors, s + c * kTileRows);
+      narrow_block<E, T, 2>(x + r + kNarrowSums / 2, w + c * kPanel, b + c, n_outputs, n_vectors,
+                            s + c * kTileRows + kNarrowSums / 2);
+    }
+    if (c < n_outputs) narrow_block<E, T, 1>(x + r, w + c * kPanel, b + c, n_outputs, n_vectors, s + c * kTileRows);
+  }
+  for (; r % kTileRows != 0; ++r)
+    for (int64_t c = 0; c < n_outputs; ++c) S[(r / kTileRows * n_outputs + c) * kTileRows + r % kTileRows] = T(0);
 }
 
 }  // namespace

@@ -15,6 +15,14 @@ inline constexpr int kFeatureTile = 256;
 // Rows of accumulators: kTileRows, rounded up to the widest vector.
 inline constexpr int kAccumulatorRows = 32;
 
+// Rows of few features: of at most this many, and of outputs whose accumulators stay in L1. They are gone through in
+// runs of several tiles, as many as kRunBytes hold: half of a small L1. A call for each tile takes as long as its
+// arithmetic.
+inline constexpr int kNarrowFeatures = 128;
+inline constexpr int kRunTiles = 5;
+inline constexpr int kRunRows = kRunTiles * kTileRows;
+inline constexpr int64_t kRunBytes = int64_t{16} << 10;
+
 template <class T>
 struct Scratch {
   T* staged;                // [kTileRows][kFeatureTile]: what the first block of outputs keeps for the others
@@ -27,7 +35,7 @@ struct Scratch {
 // Cache lines that a kernel asks for while it works, a few before each block of registers: all at once they would fill
 // the miss buffers and stall the loads behind them (+10 ms in 50 on a float32 pass of 50 000 x 3072).
 struct Fetch {
-  const char* row[kTileRows];
+  const char* row[kRunRows];
   int n_rows = 0;
   int lines = 0;    // of each row
   int tiles = 1;    // of features over which they are spread

@@ -58,17 +58,23 @@ void gather_values(const Rows& rows, const T* y, int64_t n_outputs, T* values) {
 
 // The targets of a tile as its loss wants them; `label` [kTileRows] and `values` [n_outputs][kTileRows] are room for
 // them.
-template <class T, class Loss>
-TileTargets<T> tile_targets(const Rows& rows, const LossData<T>& data, int64_t n_outputs, int64_t* label, T* values) {
+template <class T>
+[[gnu::noinline]] TileTargets<T> targets_of_tile(const Rows& rows, const LossData<T>& data, bool classes,
+                                                 int64_t n_outputs, int64_t* label, T* values) {
   if (!data.y.labels) {
     gather_values(rows, data.y.values, n_outputs, values);
     return {nullptr, values, data.positive_weight};
   }
   gather_labels(rows, data.y.labels, label);
-  if (Loss::traits.target == Target::classes) return {label, values, data.positive_weight};
+  if (classes) return {label, values, data.positive_weight};
   for (int64_t c = 0; c < n_outputs; ++c)
     lanes([&](int r) { values[c * kTileRows + r] = label[r] == c ? T(1) : T(-1); });
   return {nullptr, values, data.positive_weight};
+}
+
+template <class T, class Loss>
+TileTargets<T> tile_targets(const Rows& rows, const LossData<T>& data, int64_t n_outputs, int64_t* label, T* values) {
+  return targets_of_tile(rows, data, Loss::traits.target == Target::classes, n_outputs, label, values);
 }
 
 // tile [n_outputs][kTileRows] = the rows of A [n_samples][n_outputs]; 0 past the last row.
@@ -96,32 +102,47 @@ void gather_weights(const Rows& rows, const double* sample_weight, W* weight) {
   if (sample_weight) each_row(rows, [&](int64_t r, int64_t i) { weight[r] = static_cast<W>(sample_weight[i]); });
 }
 
+// The sum of f(r) over the lanes, in A.
+template <class A, class F>
+[[gnu::always_inline]] inline A sum_of_lanes(F&& f) {
+  A sum = A(0);
+#pragma omp simd reduction(+ : sum)
+  for (int r = 0; r < kTileRows; ++r) sum += f(r);
+  return sum;
+}
+
+// Whether all rows of a whole tile weigh 1.
+inline bool of_weight_1(const Rows& rows, const double* sample_weight) {
+  return !sample_weight && rows.count == kTileRows;
+}
+
+template <class T>
+[[gnu::noinline]] void weigh_each(const Rows& rows, const double* sample_weight, int64_t n_outputs, T* dS) {
+  alignas(64) T weight[kTileRows];
+  gather_weights(rows, sample_weight, weight);
+  for (int64_t c = 0; c < n_outputs; ++c) lanes([&](int r) { dS[c * kTileRows + r] *= weight[r]; });
+}
+
 // dS [n_outputs][kTileRows] *= weight of the row, 0 past the last row; db [n_outputs] += sums over the rows.
 template <class T>
 void weigh(const Rows& rows, const double* sample_weight, int64_t n_outputs, T* dS, double* db) {
-  alignas(64) T weight[kTileRows];
+  if (!of_weight_1(rows, sample_weight)) weigh_each(rows, sample_weight, n_outputs, dS);
+  for (int64_t c = 0; c < n_outputs; ++c)
+    db[c] += static_cast<double>(sum_of_lanes<T>([&](int r) { return dS[c * kTileRows + r]; }));
+}
+
+template <class T>
+[[gnu::noinline]] double sum_of_weighted(const Rows& rows, const double* sample_weight, const T* value) {
+  alignas(64) double weight[kTileRows];
   gather_weights(rows, sample_weight, weight);
-  for (int64_t c = 0; c < n_outputs; ++c) {
-    T* s = dS + c * kTileRows;
-    T sum = T(0);
-#pragma omp simd reduction(+ : sum)
-    for (int r = 0; r < kTileRows; ++r) {
-      s[r] *= weight[r];
-      sum += s[r];
-    }
-    db[c] += static_cast<double>(sum);
-  }
+  const int count = static_cast<int>(rows.count);
+  return sum_of_lanes<double>([&](int r) { return r < count ? weight[r] * static_cast<double>(value[r]) : 0.0; });
 }
 
 template <class T>
 double weighted_sum(const Rows& rows, const double* sample_weight, const T* value) {
-  alignas(64) double weight[kTileRows];
-  gather_weights(rows, sample_weight, weight);
-  const int count = static_cast<int>(rows.count);
-  double total = 0;
-#pragma omp simd reduction(+ : total)
-  for (int r = 0; r < kTileRows; ++r) total += r < count ? weight[r] * static_cast<double>(value[r]) : 0;
-  return total;
+  if (!of_weight_1(rows, sample_weight)) return sum_of_weighted(rows, sample_weight, value);
+  return sum_of_lanes<double>([&](int r) { return static_cast<double>(value[r]); });
 }
 
 // S [n_outputs][kTileRows]: scores in, weighted dS out (0 in the lanes past the last row). loss += sum of the weighted
@@ -137,10 +158,7 @@ template <class T, class Loss>
     lanes([&](int r) { probe[r] += s[r] - s[r]; });  // infinity - infinity and NaN - NaN are NaN
   }
   const int count = static_cast<int>(rows.count);
-  T bad = T(0);
-#pragma omp simd reduction(+ : bad)
-  for (int r = 0; r < kTileRows; ++r) bad += r < count ? probe[r] : T(0);
-  if (bad != T(0)) return false;
+  if (sum_of_lanes<T>([&](int r) { return r < count ? probe[r] : T(0); }) != T(0)) return false;
 
   int64_t label[kTileRows];
   const TileTargets<T> y = tile_targets<T, Loss>(rows, data, n_outputs, label, targets);

@@ -147,7 +147,7 @@ bool accumulate_in_blocks(const Problem<T>& problem, const Rows& rows, const T* 
           return;
       }
     });
-    if (row < rows.count) poll();  // after the last region, the caller's caller looks: the GIL costs a small pass 0.2 us
+    if (row < rows.count) poll();  // after the last region Python looks: the GIL takes a small pass 0.2 us
   }
   return finite;
 }

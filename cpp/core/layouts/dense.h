@@ -80,8 +80,12 @@ struct Dense {
     if (next < 0) next = rows.first + rows.count;
     const int64_t bytes = (features.end - features.begin) * static_cast<int64_t>(sizeof(E));
     end = minimum(minimum(end, rows.count), X.n_samples - next);
-    if (one_run(X, rows) && features.end - features.begin == X.n_features && begin < end) {
-      if (by_single_output(X, rows, n_outputs)) return fetch;  // read in order, which the hardware follows by itself
+    const bool in_order = one_run(X, rows) && features.end - features.begin == X.n_features;
+    if (in_order && by_single_output(X, rows, n_outputs)) {  // longer rows the hardware follows by itself
+      fetch.ahead = X.n_features <= kNarrowFeatures ? kAheadBytes : 0;
+      return fetch;
+    }
+    if (in_order && begin < end) {
       fetch.row[fetch.n_rows++] = reinterpret_cast<const char*>(row(X, next + begin));
       fetch.lines = static_cast<int>(((end - begin) * bytes + 63) / 64);
       return fetch;

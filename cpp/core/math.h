@@ -67,19 +67,19 @@ inline T minimum(T a, T b) {
 
 template <class T>
 inline T magnitude(T a) {
-  return a < T(0) ? -a : a;
+  return sizeof(T) == 4 ? static_cast<T>(__builtin_fabsf(static_cast<float>(a)))
+                        : static_cast<T>(__builtin_fabs(static_cast<double>(a)));
 }
 
-// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln2 / 2, and the Taylor polynomial of e^r. Below exp_min the result is
-// 0 (no denormals), above exp_max infinity.
+// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln2 / 2, and the Taylor polynomial of e^r, which is returned.
+// scale = 2^(n + shift). x lies within exp_min and exp_max.
 template <class T>
-inline T exp(T x) {
+inline T exp_reduced(T x, int shift, T* scale) {
   using B = FloatBits<T>;
   constexpr T log2_e = T(1.44269504088896340736);
-  const T bounded = minimum(maximum(x, B::exp_min), B::exp_max);
-  const T shifted = bounded * log2_e + B::round;
+  const T shifted = x * log2_e + B::round;
   const T n = shifted - B::round;
-  T r = bounded - n * B::ln2_hi;
+  T r = x - n * B::ln2_hi;
   r -= n * B::ln2_lo;
   T factorial = 1;
   for (int i = 2; i <= B::exp_degree; ++i) factorial *= T(i);
@@ -89,13 +89,31 @@ inline T exp(T x) {
     factorial /= T(i);  // exact, and so is the last coefficient: e^0 = 1
     p = p * r + T(1) / factorial;
   }
-  // 2^n in two factors, so that n = 128 (1024) does not leave the exponent's range.
   using U = typename B::Unsigned;
-  const U bits = __builtin_bit_cast(U, shifted) + U(B::bias - 1);
-  const T scale = __builtin_bit_cast(T, static_cast<U>(bits << B::mantissa));
+  const U bits = __builtin_bit_cast(U, shifted) + U(B::bias + shift);
+  *scale = __builtin_bit_cast(T, static_cast<U>(bits << B::mantissa));
+  return p;
+}
+
+// e^x. Below exp_min the result is 0 (no denormals), above exp_max infinity.
+template <class T>
+inline T exp(T x) {
+  using B = FloatBits<T>;
+  // 2^n in two factors, so that n = 128 (1024) does not leave the exponent's range.
+  T scale;
+  const T p = exp_reduced(minimum(maximum(x, B::exp_min), B::exp_max), -1, &scale);
   const T value = p * scale * T(2);
   const T low = x < B::exp_min ? T(0) : value;
   return x > B::exp_max ? std::numeric_limits<T>::infinity() : low;
+}
+
+// e^x for x <= 0, the same bits as exp: a fifth less to do.
+template <class T>
+inline T exp_of_negative(T x) {
+  using B = FloatBits<T>;
+  T scale;
+  const T p = exp_reduced(maximum(x, B::exp_min), 0, &scale);
+  return x < B::exp_min ? T(0) : p * scale;
 }
 
 // 2 s (1 + z/3 + z^2/5 + ...) with z = s^2: log((1 + s) / (1 - s)) by the series of the inverse hyperbolic tangent.

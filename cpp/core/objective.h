@@ -42,10 +42,10 @@ template <class T>
 bool accumulate(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, Sums& sums, int num_threads,
                 const Poll& poll);
 
-// One tile [n_outputs][kTileRows] of scores and what becomes of them: loss and weighted dS. False if a score is not
-// finite.
+// A tile or a run [tile][n_outputs][kTileRows] of scores and what becomes of them: loss and weighted dS. False if a
+// score is not finite.
 template <class T>
-bool differentiate(const Problem<T>& problem, const Rows& tile, const T* W, const T* b, T* S, const Scratch<T>& scratch,
+bool differentiate(const Problem<T>& problem, const Rows& rows, const T* W, const T* b, T* S, const Scratch<T>& scratch,
                    T* targets, double* loss, double* db);
 
 // S (rows, n_outputs), C order = X W' + b.

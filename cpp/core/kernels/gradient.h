@@ -32,7 +32,7 @@ constexpr int gradient_vectors(int outputs) { return outputs == 1 ? 8 : outputs 
 // kept [rows][vectors]: those of x as T, written or read instead of x.
 template <class E, class T, int vectors, int outputs, Keep keep>
 [[gnu::always_inline]] inline void gradient_block(const E* const* x, int n_rows, int64_t j, T* kept, const T* dS,
-                                                  int64_t n_outputs, T* dW) {
+                                                  int64_t n_outputs, T* dW, int64_t ahead = 0) {
   constexpr int width = Simd<T>::width;
   Vec<T> sum[outputs][vectors];
   T* place[vectors];
@@ -46,6 +46,10 @@ template <class E, class T, int vectors, int outputs, Keep keep>
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) sum[c][v] = load(place[v] + c * kPanel);
   for (int r = 0; r < n_rows; ++r) {
+    if (outputs == 1 && ahead > 0) {
+      for (int i = 0; i < vectors * width * static_cast<int>(sizeof(E)); i += 64)
+        __builtin_prefetch(reinterpret_cast<const char*>(x[r] + j) + ahead + i, 0, 2);
+    }
     Vec<T> value[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) value[v] = through<keep>(x[r] + j + v * width, kept + (r * vectors + v) * width);
@@ -72,7 +76,7 @@ void gradient_features(const E* const* x, int n_rows, int64_t j, int64_t end, T*
   for (; j + stride <= end; j += stride) {
     step(fetch);
     if (blocks == 1) {
-      gradient_block<E, T, vectors, widest, Keep::none>(x, n_rows, j, kept, dS, n_outputs, dW);
+      gradient_block<E, T, vectors, widest, Keep::none>(x, n_rows, j, kept, dS, n_outputs, dW, fetch.ahead);
       continue;
     }
     gradient_block<E, T, vectors, widest, Keep::write>(x, n_rows, j, kept, dS, n_outputs, dW);
@@ -90,6 +94,7 @@ void gradient_features(const E* const* x, int n_rows, int64_t j, int64_t end, T*
     }
   }
   if constexpr (vectors > 1) {
+    if (j == end) return;
     gradient_features<E, T, vectors / 2, widest>(x, n_rows, j, end, kept, dS, n_outputs, count, blocks, dW, fetch);
   }
 }

@@ -18,7 +18,7 @@ consteval Kernels<T> make_kernels() {
     }
   });
   Losses::for_each([&]<class Loss>(int i) {
-    k.loss[i] = &loss_tile<T, Loss>;
+    k.loss[i] = &loss_tiles<T, Loss>;
     k.hessian[i] = &hessian_tile<T, Loss>;
     k.conjugate[i] = &conjugate_tile<T, Loss>;
   });

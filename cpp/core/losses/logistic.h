@@ -16,7 +16,7 @@ struct Logistic : EachOutput<Logistic> {
   template <class T>
   static Curve<T> at(T s, T t, T, T) {
     const T z = -t * s;
-    const T e = exp(-magnitude(z));
+    const T e = exp_of_negative(-magnitude(z));
     const T sigmoid = (z > T(0) ? T(1) : e) / (T(1) + e);
     return {maximum(z, T(0)) + log1p(e), -t * sigmoid, e / ((T(1) + e) * (T(1) + e))};
   }

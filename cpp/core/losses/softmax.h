@@ -39,7 +39,7 @@ struct Softmax {
     }
     for (int64_t c = 0; c < n_outputs; ++c) {
       T* s = S + c * kTileRows;
-      lanes([&](int r) { s[r] = exp(s[r] - top[r]), sum[r] += s[r]; });
+      lanes([&](int r) { s[r] = exp_of_negative(s[r] - top[r]), sum[r] += s[r]; });
     }
     lanes([&](int r) { loss[r] = linear[r] + mass[r] * log(sum[r]); });
     lanes([&](int r) { sum[r] = mass[r] / sum[r]; });
@@ -66,7 +66,7 @@ struct Softmax {
       const T* s = S + c * kTileRows;
       const T* v = V + c * kTileRows;
       lanes([&](int r) {
-        const T e = exp(s[r] - top[r]);
+        const T e = exp_of_negative(s[r] - top[r]);
         sum[r] += e, mean[r] += e * v[r];
       });
       if (!y.label) lanes([&](int r) { mass[r] += y.value[c * kTileRows + r]; });
@@ -75,7 +75,7 @@ struct Softmax {
     for (int64_t c = 0; c < n_outputs; ++c) {
       const T* s = S + c * kTileRows;
       T* v = V + c * kTileRows;
-      lanes([&](int r) { v[r] = exp(s[r] - top[r]) * sum[r] * (v[r] - mean[r]); });
+      lanes([&](int r) { v[r] = exp_of_negative(s[r] - top[r]) * sum[r] * (v[r] - mean[r]); });
     }
   }
 

@@ -70,15 +70,13 @@ def test_legacy_attributes(y, l1_ratios, refit):
 def test_a_fold_is_its_rows_alone(X, class_weight):
     """Each model of the path is the one of LogisticRegression on the rows of the fold, drawn at random and of another number."""
     cv = ShuffleSplit(3, train_size=0.6, random_state=0)
-    ours = LogisticRegressionCV(Cs=CS, cv=cv, class_weight=class_weight, **NEW).fit(X, Y, sample_weight=WEIGHTS)
+    options = {"class_weight": class_weight, "tol": 1e-10}  # to rounding: gaps of 1e-15, of which the root counts
+    ours = LogisticRegressionCV(Cs=CS, cv=cv, **options, **NEW).fit(X, Y, sample_weight=WEIGHTS)
     for i, (train, _) in enumerate(cv.split(X)):
         for j, C in enumerate(CS):
-            alone = LogisticRegression(C=C, class_weight=class_weight).fit(X[train], Y[train], WEIGHTS[train])
-            expected = np.column_stack([alone.coef_, alone.intercept_])
-            close(
-                ours.coefs_paths_[i, 0, j], expected, 1e-7
-            )  # both at rounding: gaps of 1e-15, of which the root counts
-    best = LogisticRegression(C=ours.C_, class_weight=class_weight).fit(X, Y, WEIGHTS)
+            alone = LogisticRegression(C=C, **options).fit(X[train], Y[train], WEIGHTS[train])
+            close(ours.coefs_paths_[i, 0, j], np.column_stack([alone.coef_, alone.intercept_]), 1e-7)
+    best = LogisticRegression(C=ours.C_, **options).fit(X, Y, WEIGHTS)
     close(ours.coef_, best.coef_, 1e-7)
 
 

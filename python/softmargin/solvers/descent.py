@@ -20,7 +20,7 @@ from .problem import Array, Float, LinearProblem
 # A step is taken if F falls by this share of what the slope promises ...
 SUFFICIENT = 1e-4
 # ... and the slope along the step falls to this share.
-FLATTER = 0.5
+FLATTER = 0.9
 
 # Evaluations of one line search, and what a step is multiplied by whose end is beyond all numbers.
 TRIES = 20

@@ -288,3 +288,17 @@ def test_a_callback_sees_every_record_and_can_stop(method):
     assert value.loss * (1 - stopped.gap) <= result.loss < value.loss
     with pytest.raises(TypeError, match=r"^callback: expected a callable, got 3 \(int\)$"):
         sm.solve(X, y, callback=3)
+
+
+def test_float32_that_has_given_all_it_can(monkeypatch):
+    """Features far from 0: gradients in float32 never become as small as tol asks; float64 takes over when F stops falling."""
+    rng = np.random.default_rng(0)
+    Z = rng.standard_normal((20_000, 120))
+    y = (Z @ rng.standard_normal((120, 10)) / 8 + rng.gumbel(size=(20_000, 10))).argmax(axis=1)
+    X = (Z + 3000).astype(np.float32)
+    given = {"penalty": sm.L2(1e-4), "tol": 1e-6, "method": "gram", "max_iter": 150, "warn": False}
+    result = sm.solve(X, y, **given)
+    assert result.converged
+    assert result.n_iter < 75
+    monkeypatch.setattr("softmargin.solvers.engine.STALLED", -1.0)  # the control: it never takes over
+    assert sm.solve(X, y, **given).n_iter > 75

@@ -39,6 +39,11 @@ BETWEEN_LOOKS = 0.25
 STRICTER = 0.3
 
 
+# In float32 a sum of losses is rounded to about this share; so many steps in a row that take off no more are followed by float64. Else
+# the gradient may stay above what the tolerance asks for: 1 000 000 x 50 on raw scales, 1e-6, took 1000 steps, and takes 20.
+STALLED = 1e-8
+STALLED_STEPS = 3
+
 # Newton's steps that are too long or too short, after which the optimum is approached by way of stronger penalties.
 PATIENCE = 3
 
@@ -92,6 +97,7 @@ class Engine:
         self.rounds: Rounds | None = None  # of a loss that is not smooth
         self.fruitless = 0
         self.strained = 0  # Newton's steps that were too long
+        self.stalled = 0  # steps in a row in which F was only rounded
         self.smooth = bool(_core.registry()["losses"][problem.data.loss]["smooth"])
         self.last_check = self.first_norm = 0.0
         self.gradient_norm = np.inf
@@ -184,6 +190,8 @@ class Engine:
                 self.strained += 1
                 if self.strained == PATIENCE:
                     self._approach(descent)
+            if moved and self._rounded(descent):
+                descent.use("float64")
             if not moved:
                 if not isinstance(metric, Exact) and not self._unstuck(descent):
                     break
@@ -193,6 +201,14 @@ class Engine:
         self.x = descent.x
         if self.done() and self.rounds is None:
             self._finish(descent, metric)
+
+    def _rounded(self, descent: Descent) -> bool:
+        """Whether float32 has given all it can: some steps in a row took no more off F than it rounds."""
+        if descent.dtype != "float32" or descent.decrease > STALLED * abs(descent.F):
+            self.stalled = 0
+            return False
+        self.stalled += 1
+        return self.stalled >= STALLED_STEPS
 
     def _approach(self, descent: Descent) -> None:
         """Come near the optimum by way of stronger penalties, if that helps: Newton's steps are right until curvature jumps."""

@@ -300,5 +300,5 @@ def test_float32_that_has_given_all_it_can(monkeypatch):
     result = sm.solve(X, y, **given)
     assert result.converged
     assert result.n_iter < 75
-    monkeypatch.setattr("softmargin.solvers.engine.STALLED", -1.0)  # the control: it never takes over
-    assert sm.solve(X, y, **given).n_iter > 75
+    monkeypatch.setattr("softmargin.solvers.engine.STALLED", -1.0)  # the control: not before no step helps any more
+    assert sm.solve(X, y, **given).n_passes > result.n_passes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +12,13 @@ import numpy as np
 from softmargin import _core
 
 from .blas import one_thread
+from .continuation import approach
 from .coordinate_ascent import CoordinateAscent
-from .curvature import jumps
 from .descent import Descent
 from .dual import Certificate, Checked
 from .metric import Exact, Metric
-from .metrics import MOST_UNKNOWNS, Metrics, mean_squares
-from .problem import Array, Float, LinearProblem, Regularizer, Stopped
+from .metrics import MOST_UNKNOWNS, Metrics
+from .problem import Array, Float, LinearProblem, Stopped
 from .results import SolveInfo, SolveRecord
 from .row_space import RowSpace
 from .row_space import applies as rows_apply
@@ -46,13 +46,6 @@ STALLED_STEPS = 3
 
 # Newton's steps that are too long or too short, after which the optimum is approached by way of stronger penalties.
 PATIENCE = 3
-
-# The strongest penalty on the way to the optimum, in proportion to the largest trace of an output's Hessian, each of the next ones to the
-# last, and the share of F that a step takes off where the next one is due. Newton's steps on digits at alpha = 1e-4, raw: squared
-# hinge 19, one-versus-rest 26; 159 and 61 without.
-STRONGEST = 1e-3
-WEAKER = 0.1
-SETTLED = 0.01
 
 
 class Limits(NamedTuple):
@@ -211,23 +204,13 @@ class Engine:
         return self.stalled >= STALLED_STEPS
 
     def _approach(self, descent: Descent) -> None:
-        """Come near the optimum by way of stronger penalties, if that helps: Newton's steps are right until curvature jumps."""
-        problem, own = self.problem, self.problem.regularizer
-        try:
-            for regularizer in stronger(problem):
-                problem.regularizer = regularizer
-                descent.restart()
-                descent.memory.clear()
-                while self.n_iter < self.limits.max_iter and descent.step(self.metrics.make(descent)):
-                    descent.memory.clear()
-                    self.n_iter += 1
-                    self.x = descent.x
-                    excess = problem.penalty(descent.x) - problem.penalty(descent.x, own)
-                    self._record(descent.F - excess, None, lambda: descent.x)
-                    if descent.decrease <= SETTLED * descent.F:
-                        break
-        finally:
-            problem.regularizer = own
+        with closing(approach(descent, self.metrics)) as steps:
+            for F in steps:
+                self.n_iter += 1
+                self.x = descent.x
+                self._record(F, None, lambda: descent.x)
+                if self.n_iter >= self.limits.max_iter:
+                    break
         descent.memory.clear()
         descent.restart()
 
@@ -387,17 +370,3 @@ class Engine:
             metric = self.metrics.renewed(metric, descent)
         self._note(descent)
         self._check(descent.x)
-
-
-def stronger(problem: LinearProblem) -> list[Regularizer]:
-    """Return the penalties by which Newton's method approaches its own: none unless the curvature of the loss jumps.
-
-    A strong penalty keeps steps short and many rows within their margins; the next optimum is then near. Source: continuation methods,
-    Allgower and Georg, Numerical Continuation Methods, 1990.
-    """
-    l1, l2, _ = problem.regularizer
-    if l2 == 0 or not jumps(problem):
-        return []
-    trace = (_core.curvature(problem.data.loss, problem.n_outputs) or 0.0) * mean_squares(problem, None).sum()
-    steps = round(np.log10(max(STRONGEST * trace / l2, 1.0)))
-    return [problem.regularizer._replace(l1=l1 * f, l2=l2 * f) for f in WEAKER ** -np.arange(float(steps), 0.0, -1.0)]

@@ -38,7 +38,6 @@ BETWEEN_LOOKS = 0.25
 # How much smaller the gap that a method estimates has to become after a certificate that was larger.
 STRICTER = 0.3
 
-
 # In float32 a sum of losses is rounded to about this share; so many steps in a row that take off no more are followed by float64. Else
 # the gradient may stay above what the tolerance asks for: 1 000 000 x 50 on raw scales, 1e-6, took 1000 steps, and takes 20.
 STALLED = 1e-8
@@ -204,6 +203,7 @@ class Engine:
         return self.stalled >= STALLED_STEPS
 
     def _approach(self, descent: Descent) -> None:
+        """Come near the optimum by way of stronger penalties, if that helps."""
         with closing(approach(descent, self.metrics)) as steps:
             for F in steps:
                 self.n_iter += 1

@@ -82,7 +82,8 @@ def solve(
         Steps; a step is one pass over X or little more.
     method : {"auto", "gram", "diagonal", "newton", "rows", "dual"}, default "auto"
         The metric of the steps. "gram": the Gram matrix of a sample of rows, factorised, n_features^2 numbers; "diagonal": mean
-        squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers. Or, with an l2 penalty alone, no metric:
+        squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers, or n_outputs * n_features^2 where the loss is
+        of each output alone. Or, with an l2 penalty alone, no metric:
         "rows", steps in the span of the rows; "dual", coordinate ascent on the dual variables of the rows, for CSR
         and a loss of each output alone, smooth or not, whose outputs are what the threads share.
         "auto" takes "newton" where the Hessian of at most 2000 unknowns takes 0.1 ms or, of sparse rows, three passes, or 250 where the
@@ -145,7 +146,8 @@ def solve(
     scale of X and every loss.
 
     Source: Liu and Nocedal, Mathematical Programming 45 (1989) for L-BFGS; Frangella, Rathore, Zhao and Udell, JMLR 25 (2024) for
-    metrics from a sample of rows; Keerthi and DeCoste, JMLR 6 (2005), for Newton's method on squared hinges; Hsieh, Chang, Lin, Keerthi and Sundararajan, ICML 2008, for dual coordinate ascent; the modules of ``softmargin.solvers`` name the rest.
+    metrics from a sample of rows; Keerthi and DeCoste, JMLR 6 (2005), for Newton's method on squared hinges; Hsieh, Chang, Lin,
+    Keerthi and Sundararajan, ICML 2008, for dual coordinate ascent; the modules of ``softmargin.solvers`` name the rest.
 
     Examples
     --------

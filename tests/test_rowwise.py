@@ -122,6 +122,25 @@ def test_hessians(loss):
             check(mean, np.average(expected, axis=0, weights=weight), 2 * k, u + TILE * np.finfo(dtype).eps, what)
 
 
+@pytest.mark.parametrize("loss", SMOOTH)
+def test_curvatures(loss):
+    """The diagonals of the rows' Hessians and the mean of the whole ones: products of the reference with unit vectors."""
+    rng = np.random.default_rng(7)
+    for n, k in sizes():
+        y, k, options, weight, made = problem(rng, loss, n, k)
+        S = draws.grid(rng, (n, k), -16, 16)
+        unit = [np.tile(row, (n, 1)) for row in np.eye(k)]
+        H = np.stack([reference.LOSSES[loss].hessian(S, V, y, **options) for V in unit], axis=1)
+        for dtype, level in itertools.product((np.float32, np.float64), levels()):
+            u, what = (k + 12) * np.finfo(dtype).eps, (level, dtype, n, k)
+            got, none = _core.row_curvatures(made(dtype), S.astype(dtype), num_threads=1)
+            assert none is None
+            check(got, np.einsum("icc->ic", H), 2 * k, u, what)
+            again, mean = _core.row_curvatures(made(dtype), S.astype(dtype), mean=True, num_threads=2)
+            np.testing.assert_array_equal(again, got)
+            check(mean, np.average(H, axis=0, weights=weight), 2 * k, u + TILE * np.finfo(dtype).eps, what)
+
+
 @pytest.mark.parametrize("loss", OTHERS)
 def test_smoothed(loss):
     """Values, derivatives and, away from kinks, second derivatives: centre + excess / width is off by roundings of 1 / width."""
@@ -210,6 +229,7 @@ def test_the_same_bits_for_any_number_of_threads(loss):
             yield from core.loss_and_grad(W, shift, scores=scores, num_threads=threads)
             yield from _core.row_losses(core, S, shift, num_threads=threads)
             yield from (_core.row_hessians(core, S, shift, V, num_threads=threads), V, scores)
+            yield from _core.row_curvatures(core, S, mean=True, num_threads=threads)
             if loss in OTHERS:
                 core.smooth(None, 0.0)
             yield from _core.combine(core, A, num_threads=threads)

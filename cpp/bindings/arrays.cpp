@@ -1,6 +1,8 @@
 // Builds views from arrays and options from tuples.
 #include "arrays.h"
 
+#include "core/layouts/registry.h"
+
 #include <atomic>
 
 #if defined(_WIN32)
@@ -136,6 +138,25 @@ long process_id() {
 }
 
 }  // namespace
+
+namespace {
+
+bool is_sparse(const Matrix& X) {
+  bool sparse = false;
+  Layouts::for_each(
+      [&]<class Layout>(int layout) { sparse = sparse || (layout == X.view.layout && Layout::width == 1); });
+  return sparse;
+}
+
+}  // namespace
+
+void require_csr(const Matrix& X) {
+  if (!is_sparse(X)) throw TypeError("X: expected CSR, got a dense matrix");
+}
+
+void require_dense(const Matrix& X) {
+  if (is_sparse(X)) throw TypeError("X: expected a dense matrix, got CSR");
+}
 
 Poll signal_poll() {
   // Which thread is Python's main one. A fork makes it the thread that forks. pybind11 imports the module on the thread

@@ -72,6 +72,10 @@ T* plain_data(const py::object& object, std::initializer_list<int64_t> shape) {
 // A view of a dense array (n_samples, n_features) with unit stride along the features.
 std::shared_ptr<Matrix> dense_matrix(const py::array& array);
 
+// TypeErrors for the other kind of matrix.
+void require_csr(const Matrix& X);
+void require_dense(const Matrix& X);
+
 // What a model is fitted to, with the arrays behind it. Values are kept in both types' views by the arrays of the
 // dtype.
 class ProblemObject {

@@ -1,22 +1,12 @@
-// What solvers of sparse problems need of the rows: dual coordinate ascent and Gram matrices.
+// Dual coordinate ascent on sparse rows, and what it needs of them.
 #include "core/coordinates.h"
-
-#include <algorithm>
 
 #include "arrays.h"
 #include "bindings.h"
-#include "core/layouts/registry.h"
 #include "core/sparse_gram.h"
 
 namespace softmargin {
 namespace {
-
-void require_csr(const Matrix& X) {
-  bool sparse = false;
-  Layouts::for_each(
-      [&]<class Layout>(int layout) { sparse = sparse || (layout == X.view.layout && Layout::width == 1); });
-  if (!sparse) throw TypeError("X: expected CSR, got a dense matrix");
-}
 
 // The data of an array that is written to.
 template <class T>
@@ -74,26 +64,6 @@ Array<double> squares(const Matrix& X, const py::object& feature_scale) {
   return result;
 }
 
-template <class T>
-py::object gram_in(const Matrix& X, const double* weight, int num_threads) {
-  const int64_t size = X.view.n_features + 1;
-  py::array_t<T, py::array::f_style> G({size, size});
-  T* data = G.mutable_data();
-  {
-    const py::gil_scoped_release released;
-    std::fill_n(data, size * size, T(0));  // whoever scales all of G finds numbers in the upper triangle
-    sparse_gram(X.view, weight, data, num_threads, signal_poll());
-  }
-  return G;
-}
-
-// sum_i weight_i z_i z_i', z_i = [x_i, 1]: the lower triangle, in Fortran order.
-py::object gram(const Matrix& X, const py::object& weight, bool single, int num_threads) {
-  require_csr(X);
-  const Array<double> weights = checked<double>("weight", weight, {X.view.n_samples});
-  return single ? gram_in<float>(X, weights.data(), num_threads) : gram_in<double>(X, weights.data(), num_threads);
-}
-
 }  // namespace
 
 void bind_coordinates(py::module_& m) {
@@ -101,8 +71,6 @@ void bind_coordinates(py::module_& m) {
         py::arg("streak"), py::arg("squares"), py::kw_only(), py::arg("l2"), py::arg("pull"),
         py::arg("feature_scale") = py::none(), py::arg("seed") = 0, py::arg("epoch") = 0, py::arg("num_threads") = 0);
   m.def("row_squares", &squares, py::arg("X"), py::arg("feature_scale") = py::none());
-  m.def("sparse_gram", &gram, py::arg("X"), py::arg("weight"), py::kw_only(), py::arg("single") = false,
-        py::arg("num_threads") = 0);
 }
 
 }  // namespace softmargin

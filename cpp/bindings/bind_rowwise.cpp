@@ -90,13 +90,17 @@ py::tuple losses(const ProblemObject& object, const py::object& S, const py::obj
   });
 }
 
+template <class T>
+void require_curvature(const Problem<T>& problem) {
+  if (!loss_traits(problem.loss).smooth && !problem.data.centre) throw ValueError("loss: expected one that is smooth");
+}
+
 // V = the Hessian of each row's loss at S + shift times V; returns the weighted mean of V (n_outputs).
 Array<double> hessians(const ProblemObject& object, const py::object& S, const py::object& shift, const py::object& V,
                        int num_threads) {
   return in_dtype(object, [&]<class T>(const Problem<T>& problem) {
     const int64_t k = problem.n_outputs;
-    if (!loss_traits(problem.loss).smooth && !problem.data.centre)
-      throw ValueError("loss: expected one that is smooth");
+    require_curvature(problem);
     const Array<T> scores = rows("S", problem, S), intercept = checked<T>("shift", shift, {k});
     Array<T> direction = rows("V", problem, V);
     Array<double> mean(k);
@@ -109,6 +113,27 @@ Array<double> hessians(const ProblemObject& object, const py::object& S, const p
       for (int64_t c = 0; c < k; ++c) mean_data[c] /= object.total_weight();
     }
     return mean;
+  });
+}
+
+// (the diagonal of the Hessian of each row's loss at S (n_samples, n_outputs), the weighted mean of those Hessians
+// (n_outputs, n_outputs) or None).
+py::tuple curvatures(const ProblemObject& object, const py::object& S, bool mean, int num_threads) {
+  return in_dtype(object, [&]<class T>(const Problem<T>& problem) -> py::tuple {
+    const int64_t k = problem.n_outputs;
+    require_curvature(problem);
+    const Array<T> scores = rows("S", problem, S);
+    Array<T> diagonal({problem.X.n_samples, k});
+    Array<double> hessian(mean ? std::vector<py::ssize_t>{k, k} : std::vector<py::ssize_t>{0, 0});
+    const T* S_data = scores.data();
+    T* diagonal_data = diagonal.mutable_data();
+    double* hessian_data = mean ? hessian.mutable_data() : nullptr;
+    {
+      const py::gil_scoped_release released;
+      row_curvatures(problem, S_data, diagonal_data, hessian_data, num_threads, signal_poll());
+      for (int64_t i = 0; mean && i < k * k; ++i) hessian_data[i] /= object.total_weight();
+    }
+    return py::make_tuple(diagonal, mean ? py::object(hessian) : py::none());
   });
 }
 
@@ -130,6 +155,8 @@ void bind_rowwise(py::module_& m) {
   m.def("row_losses", &losses, py::arg("problem"), py::arg("S"), py::arg("shift"), py::kw_only(),
         py::arg("derivatives") = true, py::arg("num_threads") = 0);
   m.def("row_hessians", &hessians, py::arg("problem"), py::arg("S"), py::arg("shift"), py::arg("V"), py::kw_only(),
+        py::arg("num_threads") = 0);
+  m.def("row_curvatures", &curvatures, py::arg("problem"), py::arg("S"), py::kw_only(), py::arg("mean") = false,
         py::arg("num_threads") = 0);
   m.def("row_conjugates", &conjugates, py::arg("problem"), py::arg("A"), py::kw_only(), py::arg("num_threads") = 0);
 }

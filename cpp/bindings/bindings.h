@@ -12,6 +12,7 @@ void bind_matrix(pybind11::module_& m);
 void bind_objective(pybind11::module_& m);
 void bind_rowwise(pybind11::module_& m);
 void bind_coordinates(pybind11::module_& m);
+void bind_gram(pybind11::module_& m);
 void bind_machine(pybind11::module_& m);
 void bind_train(pybind11::module_& m);
 

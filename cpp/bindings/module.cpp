@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, m) {
   softmargin::bind_objective(m);
   softmargin::bind_rowwise(m);
   softmargin::bind_coordinates(m);
+  softmargin::bind_gram(m);
   softmargin::bind_train(m);
   softmargin::bind_machine(m);
 }

@@ -1,7 +1,10 @@
 // One driver: tiles of rows in a fixed number of shares, each with sums of its own, added in order.
 #include "rowwise.h"
 
+#include <algorithm>
 #include <limits>
+
+#include "registry.h"
 
 namespace softmargin {
 
@@ -12,26 +15,29 @@ constexpr int64_t kShares = 16;
 // Tiles between two looks at the clock.
 constexpr int64_t kTilesAtOnce = 16;
 
+// The exponentials and divisions of one score weigh about as much as this many multiply-adds.
+constexpr double kScoreWork = 20;
+
 struct RowSums {
   double value = 0;
   std::vector<double> outputs;
 };
 
-// f(tile of rows, room for three tiles and two of targets, sums of the share) for all rows.
+// f(tile of rows, room for three tiles and two of targets, sums of the share) for all rows, which takes about `work`
+// multiply-adds a row and n_sums sums.
 template <class T, class F>
-RowSums each_tile(const Problem<T>& problem, int num_threads, const Poll& poll, F&& f) {
+RowSums each_tile(const Problem<T>& problem, double work, int64_t n_sums, int num_threads, const Poll& poll, F&& f) {
   const int64_t n = problem.X.n_samples, k = problem.n_outputs;
   const int64_t n_tiles = (n + kTileRows - 1) / kTileRows, n_shares = minimum(kShares, n_tiles);
-  // The exponentials and divisions of one score weigh about as much as 20 multiply-adds.
   const int threads =
-      static_cast<int>(minimum<int64_t>(threads_for(num_threads, 20.0 * static_cast<double>(n * k)), n_shares));
+      static_cast<int>(minimum<int64_t>(threads_for(num_threads, work * static_cast<double>(n)), n_shares));
   std::vector<Buffer<T>> rooms;
   for (int i = 0; i < threads; ++i) rooms.emplace_back(4 * k * kTileRows);
   std::vector<Share> left;
   std::vector<RowSums> sums(static_cast<std::size_t>(n_shares));
   for (int64_t s = 0; s < n_shares; ++s) {
     left.push_back({n_tiles * s / n_shares, n_tiles * (s + 1) / n_shares});
-    sums[static_cast<std::size_t>(s)].outputs.assign(static_cast<std::size_t>(k), 0.0);
+    sums[static_cast<std::size_t>(s)].outputs.assign(static_cast<std::size_t>(n_sums), 0.0);
   }
   in_regions(threads, left, poll, [&](Team& team, std::size_t s) {
     T* room = rooms[static_cast<std::size_t>(team.rank())].data();
@@ -69,23 +75,24 @@ double row_losses(const Problem<T>& problem, const T* S, const T* shift, T* A, d
   const int64_t k = problem.n_outputs;
   LossData<T> unweighted = problem.data;
   unweighted.sample_weight = nullptr;
-  const RowSums sums = each_tile(problem, num_threads, poll, [&](const Rows& rows, T* room, RowSums& own) {
-    T* tile = room;
-    read_scores(rows, S, shift, k, tile);
-    const LossKernel<T> loss = problem.kernels().loss[problem.loss];
-    const bool weighted = problem.data.sample_weight != nullptr;
-    bool finite = true;
-    if (A && weighted) {
-      std::vector<double> ignored(static_cast<std::size_t>(k));
-      double unweighted_loss = 0;
-      finite = loss(rows, unweighted, k, tile, room + 2 * k * kTileRows, &unweighted_loss, ignored.data());
-      write_rows(rows, tile, k, A);
-      read_scores(rows, S, shift, k, tile);
-    }
-    finite = finite && loss(rows, problem.data, k, tile, room + 2 * k * kTileRows, &own.value, own.outputs.data());
-    if (A && !weighted) write_rows(rows, tile, k, A);
-    if (!finite) own.value = std::numeric_limits<double>::quiet_NaN();
-  });
+  const RowSums sums = each_tile(
+      problem, kScoreWork * static_cast<double>(k), k, num_threads, poll, [&](const Rows& rows, T* room, RowSums& own) {
+        T* tile = room;
+        read_scores(rows, S, shift, k, tile);
+        const LossKernel<T> loss = problem.kernels().loss[problem.loss];
+        const bool weighted = problem.data.sample_weight != nullptr;
+        bool finite = true;
+        if (A && weighted) {
+          std::vector<double> ignored(static_cast<std::size_t>(k));
+          double unweighted_loss = 0;
+          finite = loss(rows, unweighted, k, tile, room + 2 * k * kTileRows, &unweighted_loss, ignored.data());
+          write_rows(rows, tile, k, A);
+          read_scores(rows, S, shift, k, tile);
+        }
+        finite = finite && loss(rows, problem.data, k, tile, room + 2 * k * kTileRows, &own.value, own.outputs.data());
+        if (A && !weighted) write_rows(rows, tile, k, A);
+        if (!finite) own.value = std::numeric_limits<double>::quiet_NaN();
+      });
   copy(sums, db);
   return sums.value;
 }
@@ -94,21 +101,49 @@ template <class T>
 void row_hessians(const Problem<T>& problem, const T* S, const T* shift, T* V, double* vb, int num_threads,
                   const Poll& poll) {
   const int64_t k = problem.n_outputs;
-  const RowSums sums = each_tile(problem, num_threads, poll, [&](const Rows& rows, T* room, RowSums& own) {
-    T *tile = room, *v = room + k * kTileRows;
-    read_scores(rows, S, shift, k, tile);
-    read_rows(rows, V, k, v);
-    problem.kernels().hessian[problem.loss](rows, problem.data, k, tile, room + 2 * k * kTileRows, v);
-    write_rows(rows, v, k, V);
-    weigh(rows, problem.data.sample_weight, k, v, own.outputs.data());
-  });
+  const RowSums sums = each_tile(
+      problem, kScoreWork * static_cast<double>(k), k, num_threads, poll, [&](const Rows& rows, T* room, RowSums& own) {
+        T *tile = room, *v = room + k * kTileRows;
+        read_scores(rows, S, shift, k, tile);
+        read_rows(rows, V, k, v);
+        problem.kernels().hessian[problem.loss](rows, problem.data, k, tile, room + 2 * k * kTileRows, v);
+        write_rows(rows, v, k, V);
+        weigh(rows, problem.data.sample_weight, k, v, own.outputs.data());
+      });
   copy(sums, vb);
+}
+
+template <class T>
+void row_curvatures(const Problem<T>& problem, const T* S, T* D, double* H, int num_threads, const Poll& poll) {
+  const int64_t k = problem.n_outputs;
+  // Outputs that a row's loss takes apart have a diagonal Hessian, which one product with ones shows.
+  const bool apart = loss_traits(problem.loss).target != Target::classes;
+  const int64_t products = apart ? 1 : k;
+  const double work = kScoreWork * static_cast<double>(k * products);
+  const RowSums sums =
+      each_tile(problem, work, H ? k * products : 0, num_threads, poll, [&](const Rows& rows, T* room, RowSums& own) {
+        T *tile = room, *v = room + k * kTileRows;
+        std::vector<T> diagonal(static_cast<std::size_t>(k * kTileRows));
+        read_rows(rows, S, k, tile);
+        for (int64_t c = 0; c < products; ++c) {
+          for (int64_t i = 0; i < k * kTileRows; ++i) v[i] = T(apart || i / kTileRows == c ? 1 : 0);
+          problem.kernels().hessian[problem.loss](rows, problem.data, k, tile, room + 2 * k * kTileRows, v);
+          const int64_t first = apart ? 0 : c * kTileRows;
+          std::copy_n(v + first, apart ? k * kTileRows : kTileRows, diagonal.data() + first);
+          if (H) weigh(rows, problem.data.sample_weight, k, v, own.outputs.data() + c * k);
+        }
+        write_rows(rows, diagonal.data(), k, D);
+      });
+  if (!H) return;
+  if (!apart) return copy(sums, H);
+  std::fill_n(H, k * k, 0.0);
+  for (int64_t c = 0; c < k; ++c) H[c * k + c] = sums.outputs[static_cast<std::size_t>(c)];
 }
 
 template <class T>
 double row_conjugates(const Problem<T>& problem, const T* A, int num_threads, const Poll& poll) {
   const int64_t k = problem.n_outputs;
-  return each_tile(problem, num_threads, poll,
+  return each_tile(problem, kScoreWork * static_cast<double>(k), 0, num_threads, poll,
                    [&](const Rows& rows, T* room, RowSums& own) {
                      read_rows(rows, A, k, room);
                      own.value += problem.kernels().conjugate[problem.loss](rows, problem.data, k, room,
@@ -146,6 +181,7 @@ void row_products(const Problem<T>& problem, double scale, const double* feature
 #define SOFTMARGIN_INSTANTIATE(T)                                                                   \
   template double row_losses(const Problem<T>&, const T*, const T*, T*, double*, int, const Poll&); \
   template void row_hessians(const Problem<T>&, const T*, const T*, T*, double*, int, const Poll&); \
+  template void row_curvatures(const Problem<T>&, const T*, T*, double*, int, const Poll&);         \
   template double row_conjugates(const Problem<T>&, const T*, int, const Poll&);                    \
   template void row_products(const Problem<T>&, double, const double*, T*, int, const Poll&);
 SOFTMARGIN_INSTANTIATE(float)

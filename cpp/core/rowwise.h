@@ -19,6 +19,11 @@ template <class T>
 void row_hessians(const Problem<T>& problem, const T* S, const T* shift, T* V, double* vb, int num_threads,
                   const Poll& poll);
 
+// D (n_samples, n_outputs) = the diagonal of the Hessian of each row's loss at S, not weighted. H (n_outputs,
+// n_outputs), where given, = the weighted sum of those Hessians.
+template <class T>
+void row_curvatures(const Problem<T>& problem, const T* S, T* D, double* H, int num_threads, const Poll& poll);
+
 // The sum of the conjugates at A, which is dual feasible.
 template <class T>
 double row_conjugates(const Problem<T>& problem, const T* A, int num_threads, const Poll& poll);

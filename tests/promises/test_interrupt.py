@@ -191,6 +191,13 @@ def test_solve_by_dual_coordinate_ascent():
     assert answers_in_time(lambda: [_core.sparse_gram(matrix, weight) for _ in range(10**4)])
 
 
+def test_gram_matrices():
+    """Of many outputs at once, which take 0.2 s for a block of rows as large as that of one."""
+    d, k = 512, 40
+    matrix, weights = as_problem(rows_of_one(2 * 10**5, d), 3)[0], np.ones((2 * 10**5, k))
+    assert answers_in_time(lambda: [_core.dense_gram(matrix, np.zeros(d), None, weights) for _ in range(10**4)])
+
+
 @pytest.mark.parametrize("X", [rows_of_one(2 * 10**5, 512), sparse(2 * 10**5, 512, 20)], ids=["dense", "sparse"])
 def test_everything_is_usable_afterwards(X):
     """Objects that were interrupted give the bits that others give, arrays of the caller are as they were."""

@@ -155,3 +155,9 @@ def test_sparse_gram():
     X = scipy.sparse.csr_array(np.where(RNG.random((900, 150)) < 0.2, RNG.normal(size=(900, 150)), 0))
     weight = RNG.random(900)
     assert len(bits(lambda n: np.tril(_core.sparse_gram(as_matrix(X), weight, num_threads=n)))) == 1
+
+
+def test_dense_gram():
+    X, weights = RNG.normal(size=(900, 70)).astype(np.float32), RNG.random((900, 3))
+    centre = np.zeros(70)
+    assert len(bits(lambda n: _core.dense_gram(as_matrix(X), centre, None, weights, num_threads=n))) == 1

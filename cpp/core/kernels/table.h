@@ -6,6 +6,7 @@
 #include "../optimizers/registry.h"
 #include "../penalties/registry.h"
 #include "functions.h"
+#include "gram.h"
 #include "loss_tile.h"
 #include "machine.h"
 #include "moments.h"
@@ -73,6 +74,7 @@ struct KernelTable {
   Kernels<float> f32;
   Kernels<double> f64;
   void (*moments[kLayouts])(const MatrixView&, const Rows&, Features, const double* sample_weight, const Moments&);
+  void (*add_gram)(const GramRows&, int64_t column, double* weighted, double* G);
 };
 
 extern const KernelTable table_baseline, table_avx2, table_avx512;

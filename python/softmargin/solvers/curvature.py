@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import blas, lapack
+from scipy.linalg import lapack
 
 from softmargin import _core
 
-from .gram import centred_gram
-from .problem import ROWS_AT_ONCE, Array, Float, LinearProblem
+from .gram import centred_grams
+from .problem import Array, Float, LinearProblem
 
 # Rows whose curvature tells whether it jumps, and the values that it then has at most, for each output: 0 and 1, each with a weight of
 # its own where t = +1, and for classes as many as there are margins in play.
 FEW_ROWS = 64
 MOST_VALUES = 3
 
-# Rows are picked out where at most this share of them has any curvature.
-MOSTLY = 0.7
+# Outputs up to which the Hessian of the intercepts is made in full; beyond it its diagonal serves.
+MOST_OUTPUTS = 32
+LEAST = 1e-12
 
 
 def second_derivatives(problem: LinearProblem, S: Array, V: Float) -> Array:
@@ -30,20 +31,26 @@ def second_derivatives(problem: LinearProblem, S: Array, V: Float) -> Array:
 def curvatures(problem: LinearProblem, S: Array, *, exactly: bool = False) -> Array:
     """Return the second derivative of each row's loss in each of its scores, (n_samples, n_outputs), at least 0.
 
-    For outputs that depend on each other it is the diagonal of a matrix H: of unit vectors, n_outputs products, or estimated by
+    For outputs that depend on each other it is the diagonal of a matrix H: exactly, by n_outputs products, or estimated by
     random signs v, for which v_c (H v)_c has that mean (Hutchinson's estimator).
     """
-    if problem.data.kind != "classes":
-        return second_derivatives(problem, S, np.ones_like(S))
-    if not exactly:
-        signs = np.random.default_rng(0).choice(np.array([-1.0, 1.0], dtype=S.dtype), size=S.shape)
-        return signs * second_derivatives(problem, S, signs)
-    diagonal = np.empty_like(S)
-    for c in range(problem.n_outputs):
-        unit = np.zeros_like(S)
-        unit[:, c] = 1.0
-        diagonal[:, c] = second_derivatives(problem, S, unit)[:, c]
-    return diagonal
+    if problem.data.kind != "classes" or exactly:
+        return _core.row_curvatures(problem.core(S.dtype.name), S, num_threads=problem.num_threads)[0]
+    signs = np.random.default_rng(0).choice(np.array([-1.0, 1.0], dtype=S.dtype), size=S.shape)
+    return signs * second_derivatives(problem, S, signs)
+
+
+def intercept_hessian(problem: LinearProblem, S: Float) -> Float:
+    """Return the Hessian of the mean loss in the intercepts at scores S, (n_outputs, n_outputs); of many classes its diagonal.
+
+    The diagonal is at least LEAST, so that a loss that is flat everywhere gives steps too.
+    """
+    if problem.data.kind == "classes" and problem.n_outputs > MOST_OUTPUTS:
+        H = np.diag(weighted_mean(problem, curvatures(problem, S)))
+    else:
+        H = _core.row_curvatures(problem.core("float64"), S, mean=True, num_threads=problem.num_threads)[1]
+    np.fill_diagonal(H, np.maximum(H.diagonal(), LEAST))
+    return H
 
 
 def jumps(problem: LinearProblem) -> bool:
@@ -69,65 +76,32 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
     unknowns, in the order of x.
     """
     k, d = problem.n_outputs, problem.n_features
-    separate = problem.data.kind != "classes"
-    if separate:
-        columns = _weighted(problem, second_derivatives(problem, S, np.ones_like(S)) + problem.least_curvature)
-        pairs = {(c, c): columns[:, c].copy() for c in range(k)}
+    _, l2, intercept = problem.regularizer
+    penalty = np.append(np.full(d, l2), intercept)
+    if problem.data.kind != "classes":
+        H = centred_grams(problem, second_derivatives(problem, S, np.ones_like(S)) + problem.least_curvature)
     else:
-        pairs = {}
+        left, right = np.triu_indices(k)
+        rows = np.empty((problem.n_samples, len(left)))
         for c in range(k):
             unit = np.zeros_like(S)
             unit[:, c] = 1.0
-            columns = _weighted(problem, second_derivatives(problem, S, unit) + problem.least_curvature * unit)
-            pairs |= {(other, c): columns[:, other].copy() for other in range(c, k)}
-    blocks = _products(problem, pairs)
-    _, l2, intercept = problem.regularizer
-    penalty = np.append(np.full(d, l2), intercept)
-    if separate:
-        H = np.stack([blocks[c, c] for c in range(k)])
-    else:
-        full = np.empty((k, d + 1, k, d + 1))
-        for (other, c), block in blocks.items():
-            full[other, :, c], full[c, :, other] = block, block.T
+            own = left == c
+            rows[:, own] = (second_derivatives(problem, S, unit) + problem.least_curvature * unit)[:, right[own]]
+        blocks = np.empty((k, k, d + 1, d + 1))
+        blocks[left, right] = centred_grams(problem, rows)
+        blocks[right, left] = blocks[left, right]
         # Unknowns in the order of x: all of V, then all of c.
-        order = np.concatenate([(np.arange(k)[:, None] * (d + 1) + np.arange(d)).ravel(), np.arange(k) * (d + 1) + d])
-        H = full.reshape(1, k * (d + 1), -1)[:, order[:, None], order]
-        penalty = np.tile(penalty, k)[order]
+        H = np.empty((1, k * (d + 1), k * (d + 1)))
+        V, b = slice(k * d), slice(k * d, None)
+        H[0, V, V] = blocks[:, :, :d, :d].transpose(0, 2, 1, 3).reshape(k * d, k * d)
+        H[0, b, V] = blocks[:, :, d, :d].reshape(k, k * d)
+        H[0, V, b] = H[0, b, V].T
+        H[0, b, b] = blocks[:, :, d, d]
+        penalty = np.concatenate([np.tile(penalty[:d], k), np.tile(penalty[d:], k)])
     H /= problem.total_weight
     H[:, np.arange(len(penalty)), np.arange(len(penalty))] += penalty
     return H
-
-
-def _weighted(problem: LinearProblem, rows: Float) -> Float:
-    weight = problem.data.sample_weight
-    return rows if weight is None else rows * weight[:, None]
-
-
-def _products(problem: LinearProblem, pairs: dict[tuple[int, int], Float]) -> dict[tuple[int, int], Float]:
-    """Return sum_i h_i z_i z_i' for each column h (n_samples,), z_i = [x_i, 1] centred and scaled."""
-    d, n = problem.n_features, problem.n_samples
-    if problem.is_sparse():
-        lower = {pair: np.tril(centred_gram(problem, np.ascontiguousarray(h))) for pair, h in pairs.items()}
-        return {pair: half + np.tril(half, -1).T for pair, half in lower.items()}
-    blocks = {pair: np.zeros((d + 1, d + 1)) for pair in pairs}
-    for start in range(0, n, ROWS_AT_ONCE):
-        rows = slice(start, min(start + ROWS_AT_ONCE, n))
-        Z = np.empty((rows.stop - start, d + 1))
-        Z[:, :d], Z[:, d] = problem.rows(rows, "float64"), 1.0
-        for (other, c), h in pairs.items():
-            blocks[other, c] += _product(Z, h[rows], symmetric=other == c)
-    return blocks
-
-
-def _product(Z: Float, h: Float, symmetric: bool) -> Float:
-    """Return Z' diag(h) Z; symmetric: h >= 0, which takes half the work."""
-    curved = np.flatnonzero(h)  # losses that are flat for many rows: squared hinges
-    if len(curved) < MOSTLY * len(h):
-        Z, h = Z[curved], h[curved]
-    if not symmetric:
-        return np.asarray(Z.T @ (h[:, None] * Z))
-    lower = blas.dsyrk(1.0, (np.sqrt(np.maximum(h, 0.0))[:, None] * Z).T, lower=1)
-    return np.asarray(lower + np.tril(lower, -1).T)
 
 
 def solve_semidefinite(H: Float, g: Float) -> Float:

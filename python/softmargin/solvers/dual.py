@@ -23,11 +23,8 @@ import numpy as np
 from softmargin import _core
 
 from .balance import Balance
-from .curvature import second_derivatives, solve_semidefinite
+from .curvature import intercept_hessian, solve_semidefinite
 from .problem import Float, LinearProblem
-
-# Outputs up to which the Hessian of the intercepts is made in full; beyond it its diagonal serves.
-MOST_OUTPUTS = 32
 
 # Steps to the best intercept: the Hessian is kept over them, so they converge by a factor each.
 INTERCEPT_STEPS = 12
@@ -166,7 +163,7 @@ class Certificate:
         value, worst, r = evaluate(shift)
         fresh = self._intercept_metric is None
         if fresh:
-            self._intercept_metric = self._intercept_hessian(S)
+            self._intercept_metric = intercept_hessian(problem, S)
         for _ in range(INTERCEPT_STEPS):
             if worst <= 4 * eps:
                 break
@@ -182,25 +179,8 @@ class Certificate:
                 continue
             if fresh:
                 break
-            self._intercept_metric, fresh = self._intercept_hessian(S + shift), True
+            self._intercept_metric, fresh = intercept_hessian(problem, S + shift), True
         return shift
-
-    def _intercept_hessian(self, S: Float) -> Float:
-        problem, k = self.problem, self.problem.n_outputs
-        weight = problem.data.sample_weight
-        if k > MOST_OUTPUTS or problem.data.kind != "classes":
-            if problem.data.kind != "classes":
-                diagonal = np.average(second_derivatives(problem, S, np.ones_like(S)), axis=0, weights=weight)
-            else:
-                signs = np.random.default_rng(0).choice([-1.0, 1.0], size=S.shape)
-                diagonal = np.average(signs * second_derivatives(problem, S, signs), axis=0, weights=weight)
-            return np.diag(np.maximum(diagonal, 1e-12))
-        columns = []
-        for c in range(k):
-            unit = np.zeros_like(S)
-            unit[:, c] = 1.0
-            columns.append(np.average(second_derivatives(problem, S, unit), axis=0, weights=weight))
-        return np.array(columns)
 
 
 def weights_of(problem: LinearProblem, G: Float, b: Float) -> Float:

@@ -32,7 +32,8 @@ ROUNDING = 1e-15
 # Rounds of a loss that is not smooth in which no step helped and the gap did not fall, before it is given up.
 FRUITLESS = 3
 
-# Passes over X between two looks at a certificate whose size cannot be told from the gradient, in proportion to all passes.
+# Passes over X between two looks at a certificate whose size cannot be told from the gradient, or was told wrong, in proportion to
+# all passes.
 BETWEEN_LOOKS = 0.25
 
 # How much smaller the gap that a method estimates has to become after a certificate that was larger.
@@ -92,6 +93,7 @@ class Engine:
         self.stalled = 0  # steps in a row in which F was only rounded
         self.smooth = bool(_core.registry()["losses"][problem.data.loss]["smooth"])
         self.last_check = self.first_norm = 0.0
+        self.told = 1.0  # the estimated gap in proportion to the one that the last look found
         self.gradient_norm = np.inf
         self.on_rows: RowSpace | CoordinateAscent | None = None  # at work, or stopped
 
@@ -259,17 +261,23 @@ class Engine:
         l2 = self.problem.regularizer.l2
         if l2 > 0:
             # The estimate in float32 is of gradients that are rounded.
-            return self._estimate(descent) <= tol * (0.6 if descent.dtype == "float32" else 1.0)
-        passes = self.problem.n_passes
+            estimate = self._estimate(descent) * (1.0 if descent.dtype == "float64" else 1 / 0.6)
+            return estimate <= tol * self.told or (estimate <= tol and self._long_ago())
         falling = getattr(descent, "decrease", np.inf) > 0.3 * tol * abs(descent.F)
-        return not falling and passes - self.last_check >= BETWEEN_LOOKS * self.last_check
+        return not falling and self._long_ago()
+
+    def _long_ago(self) -> bool:
+        """Whether the last look at the certificate was."""
+        return self.problem.n_passes - self.last_check >= BETWEEN_LOOKS * self.last_check
 
     def _checked(self, descent: Descent) -> bool:
         """Look at the certificate; go on in float64 if float32 has given all it can. True if done."""
+        estimate = self._estimate(descent)
         self._check(descent.x)
         if self.done():
             return True
-        if descent.dtype == "float32" and self.rounds is None and self._estimate(descent) <= self._tolerance(descent.F):
+        self.told = min(1.0, estimate / self.gap)
+        if descent.dtype == "float32" and self.rounds is None and estimate <= self._tolerance(descent.F):
             descent.use("float64")
         return False
 

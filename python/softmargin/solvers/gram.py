@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import blas
@@ -97,32 +95,60 @@ def sampled_grams(problem: LinearProblem, row_weights: Array | None, m: int) -> 
     totals = weights.sum(axis=0)
     weights[:, totals <= 0] = 1.0
     weights += FLOOR * weights.mean(axis=0)
-    roots = np.sqrt(weights / weights.sum(axis=0))
-    if problem.is_sparse():
-        return [_sparse(problem, column, index, d > MOST_FLOAT64) for column in (roots**2).T]
-    dtype, syrk = ("float64", blas.dsyrk) if d <= MOST_FLOAT64 else ("float32", blas.ssyrk)
-    grams = [np.zeros((d, d), dtype=dtype, order="F") for _ in range(roots.shape[1])]
-    for start in range(0, m, ROWS_AT_ONCE):
-        part = slice(start, min(start + ROWS_AT_ONCE, m))
-        block = problem.rows(part if index is None else index[part], dtype)
-        for c, gram in enumerate(grams):
-            scaled = block * roots[part, c, None].astype(dtype)
-            with all_threads() if d > MOST_FLOAT64 else nullcontext():
-                grams[c] = syrk(1.0, scaled.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
+    weights /= weights.sum(axis=0)
+    if not problem.is_sparse():
+        make = _small if d <= MOST_FLOAT64 else _large
+        return make(problem, weights, index)
+    single = d > MOST_FLOAT64
+    rows = weights if index is None else np.zeros((problem.n_samples, weights.shape[1]))
+    if index is not None:
+        rows[index] = weights
+    return [np.asfortranarray(_centred_sparse(problem, column, single)[:d, :d]) for column in rows.T]
+
+
+def _small(problem: LinearProblem, weights: Float, index: npt.NDArray[np.int64] | None) -> list[Array]:
+    return [G[:-1, :-1] for G in _dense(problem, weights, index)]
+
+
+def _large(problem: LinearProblem, weights: Float, index: npt.NDArray[np.int64] | None) -> list[Array]:
+    """In float32, by BLAS on all threads."""
+    d, roots = problem.n_features, np.sqrt(weights, dtype=np.float32)
+    grams = [np.zeros((d, d), dtype=np.float32, order="F") for _ in roots.T]
+    for start in range(0, len(roots), ROWS_AT_ONCE):
+        part = slice(start, min(start + ROWS_AT_ONCE, len(roots)))
+        block = problem.rows(part if index is None else index[part], "float32")
+        for c in range(len(grams)):
+            with all_threads():
+                grams[c] = blas.ssyrk(
+                    1.0, (block * roots[part, c, None]).T, beta=1.0, c=grams[c], lower=1, overwrite_c=1
+                )
     return grams
 
 
-def _sparse(problem: LinearProblem, weight: Array, index: npt.NDArray[np.int64] | None, single: bool) -> Array:
-    """The Gram matrix of the rows `index`, each with its weight."""
-    rows = weight if index is None else np.zeros(problem.n_samples)
-    if index is not None:
-        rows[index] = weight
-    d = problem.n_features
-    return np.asfortranarray(centred_gram(problem, rows, single)[:d, :d])
+def centred_grams(problem: LinearProblem, weights: Float) -> Float:
+    """Return sum_i w_i weights_ip z_i z_i' (n_weights, m, m), z_i = [x_i, 1] centred and scaled, w the weights of the samples."""
+    if problem.data.sample_weight is not None:
+        weights = weights * problem.data.sample_weight[:, None]
+    if not problem.is_sparse():
+        return _dense(problem, weights, None)
+    lower = [np.tril(_centred_sparse(problem, column, False)) for column in weights.T]
+    return np.stack([half + np.tril(half, -1).T for half in lower])
 
 
-def centred_gram(problem: LinearProblem, weight: Float, single: bool = False) -> Array:
-    """Return sum_i weight_i z_i z_i' (n_features + 1, n_features + 1), z_i = [x_i, 1] of a sparse X, centred and scaled: lower triangle.
+def _dense(problem: LinearProblem, weights: Float, index: npt.NDArray[np.int64] | None) -> Float:
+    scale = problem.inverse_scale if problem.is_scaled else None
+    return _core.dense_gram(
+        problem.data.matrix.core,
+        problem.centre,
+        scale,
+        np.ascontiguousarray(weights),
+        index,
+        num_threads=problem.num_threads,
+    )
+
+
+def _centred_sparse(problem: LinearProblem, weight: Float, single: bool) -> Array:
+    """The lower triangle of sum_i weight_i z_i z_i' (n_features + 1, n_features + 1), z_i = [x_i, 1] of a sparse X, centred and scaled.
 
     With m the centre and t, u the sums of the weights and of the weighted rows, X'X becomes X'X - m u' - u m' + t m m'. What that
     cancels costs digits only where a feature is far from 0 beside its deviation, which few sparse ones are.

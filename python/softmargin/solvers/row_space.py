@@ -30,8 +30,8 @@ import numpy as np
 
 from softmargin import _core
 
-from .curvature import curvatures, second_derivatives, solve_semidefinite, weighted_mean
-from .dual import MOST_OUTPUTS, Certificate, Checked
+from .curvature import MOST_OUTPUTS, intercept_hessian, second_derivatives, solve_semidefinite
+from .dual import Certificate, Checked
 from .problem import Float, LinearProblem
 
 # Pairs kept; 10, 20 and 50 save no pass on the problems above, and 10 take longer.
@@ -331,13 +331,8 @@ class RowSpace:
 
 def intercept_inverse(problem: LinearProblem, S: Float) -> Float:
     """Return the inverse of the Hessian of the mean loss at scores S in the intercepts, (n_outputs, n_outputs) or its diagonal."""
-    k, intercept = problem.n_outputs, problem.regularizer.intercept
+    k = problem.n_outputs
+    H = intercept_hessian(problem, S) + (problem.regularizer.intercept + problem.least_curvature) * np.eye(k)
     if problem.data.kind != "classes" or k > MOST_OUTPUTS:
-        h = weighted_mean(problem, curvatures(problem, S)) + problem.least_curvature
-        return np.asarray(1.0 / (np.maximum(h, 1e-12) + intercept))
-    H = (intercept + problem.least_curvature) * np.eye(k)
-    for c in range(k):
-        unit = np.zeros_like(S)
-        unit[:, c] = 1.0
-        H[c] += weighted_mean(problem, second_derivatives(problem, S, unit))
+        return 1.0 / H.diagonal()
     return np.array([solve_semidefinite(H, column) for column in np.eye(k)])

@@ -1,4 +1,4 @@
-"""Gram matrices and lengths of sparse rows, against NumPy, in every layout of CSR."""
+"""Gram matrices of dense and sparse rows, and lengths of sparse ones, against NumPy, in every layout."""
 
 import itertools
 
@@ -11,7 +11,7 @@ from softmargin import _core
 from softmargin._validation import read_matrix
 from softmargin.objective import read_data
 from softmargin.solvers.exact import prepare
-from softmargin.solvers.gram import centred_gram
+from softmargin.solvers.gram import centred_grams
 
 THREADS = (1, 2, 3, 8)
 
@@ -35,7 +35,7 @@ def layouts(rng, n, d, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_gram_matrix(dtype):
+def test_gram_of_sparse_rows(dtype):
     rng = np.random.default_rng(0)
     for n, d in itertools.product((1, 2, 65, 700), (1, 2, 63, 130)):
         dense, forms = layouts(rng, n, d, dtype)
@@ -83,11 +83,64 @@ def test_lengths_of_rows():
         np.testing.assert_array_equal(_core.row_squares(matrix, scale), (scale * dense**2).sum(axis=1))
 
 
+@pytest.fixture
+def _restore():
+    level = sm.simd_level()
+    yield
+    sm.set_simd_level(level)
+
+
+@pytest.mark.usefixtures("_restore")
+def test_gram_of_dense_rows():
+    """Numbers whose sums are exact, of every type, with weights of any sign and rows that have none; all rows, and some."""
+    rng = np.random.default_rng(5)
+    for n, d, p in itertools.product((1, 2, 65, 1500), (1, 2, 3, 12, 63, 130), (1, 3)):
+        small = rng.integers(0, 9, (n, d))
+        centre, scale = rng.integers(0, 5, d) / 2, rng.integers(0, 5, d) / 4
+        index = rng.permutation(n)[: (n + 1) // 2]
+        weights = rng.integers(-4, 5, (n, p)) / 4
+        weights[rng.random(n) < 0.3] = 0.0
+        Z = np.column_stack([(small - centre) * scale, np.ones(n)])
+        expected = np.einsum("ip,ij,il->pjl", weights, Z, Z)
+        some = np.einsum("ip,ij,il->pjl", weights[: len(index)], Z[index], Z[index])
+        plain = np.column_stack([small - centre, np.ones(n)])
+        for dtype, level in itertools.product((np.float32, np.float64, np.float16, np.uint8), sm.simd_levels()):
+            sm.set_simd_level(level)
+            rows = np.zeros((n, d + 5), dtype)  # a stride of its own
+            rows[:, :d] = small
+            matrix = _core.DenseMatrix(rows[:, :d])
+            found = [_core.dense_gram(matrix, centre, scale, weights, num_threads=t) for t in THREADS]
+            np.testing.assert_array_equal(found[0], expected)  # multiples of 2^-8 below 2^53
+            assert len({G.tobytes() for G in found}) == 1
+            np.testing.assert_array_equal(
+                _core.dense_gram(matrix, centre, scale, weights[: len(index)].copy(), index), some
+            )
+            np.testing.assert_array_equal(
+                _core.dense_gram(matrix, centre, None, weights), np.einsum("ip,ij,il->pjl", weights, plain, plain)
+            )
+
+
+def test_threads_share_the_columns_where_slots_would_be_large():
+    """60 weights of 140 features are 10 MB, so that there is one slot of rows."""
+    rng = np.random.default_rng(6)
+    X, weights = rng.standard_normal((400, 140)), rng.standard_normal((400, 60))
+    matrix, centre = _core.DenseMatrix(X), X.mean(axis=0)
+    found = [_core.dense_gram(matrix, centre, None, weights, num_threads=t) for t in THREADS]
+    assert len({G.tobytes() for G in found}) == 1
+    Z = np.column_stack([X - centre, np.ones(400)])
+    # 400 terms, each rounded three times, of size 16 at most.
+    np.testing.assert_allclose(found[0], np.einsum("ip,ij,il->pjl", weights, Z, Z), rtol=0, atol=400 * 3 * 16 * 2**-52)
+
+
 @pytest.mark.parametrize("standardize", [False, True])
-def test_centred_and_scaled(standardize):
+@pytest.mark.parametrize("layout", [scipy.sparse.csr_array.toarray, scipy.sparse.csr_array])
+def test_centred_and_scaled(standardize, layout):
     rng = np.random.default_rng(4)
-    X = scipy.sparse.random_array((300, 40), density=0.3, rng=rng, format="csr")
-    data = read_data(X, rng.integers(0, 2, 300), "logistic", dtype=np.dtype(np.float64))
+    X = scipy.sparse.csr_array(scipy.sparse.random_array((300, 40), density=0.3, rng=rng, format="csr"))
+    sample_weight = rng.integers(0, 3, 300).astype(np.float64)
+    data = read_data(
+        layout(X), rng.integers(0, 2, 300), "logistic", dtype=np.dtype(np.float64), sample_weight=sample_weight
+    )
     problem = prepare(
         data,
         sm.L2(0.1),
@@ -99,9 +152,9 @@ def test_centred_and_scaled(standardize):
     )
     assert problem.centre.any()
     Z = np.column_stack([(X.toarray() - problem.centre) * problem.inverse_scale, np.ones(300)])
-    weight = rng.random(300)
-    expected = np.tril((weight[:, None] * Z).T @ Z)
-    np.testing.assert_allclose(np.tril(centred_gram(problem, weight)), expected, rtol=0, atol=1e-12 * expected.max())
+    weights = rng.random((300, 2))
+    expected = np.einsum("ip,ij,il->pjl", sample_weight[:, None] * weights, Z, Z)
+    np.testing.assert_allclose(centred_grams(problem, weights), expected, rtol=0, atol=1e-12 * expected.max())
 
 
 def test_bad_arguments():
@@ -115,3 +168,12 @@ def test_bad_arguments():
         _core.sparse_gram(matrix, np.ones(3, np.float32))
     with pytest.raises(ValueError, match=r"^feature_scale: expected shape \(3\), got \(4,\)$"):
         _core.row_squares(matrix, np.ones(4))
+    dense = _core.DenseMatrix(np.eye(3))
+    with pytest.raises(TypeError, match=r"^X: expected a dense matrix, got CSR$"):
+        _core.dense_gram(matrix, np.ones(3), None, np.ones((3, 1)))
+    with pytest.raises(ValueError, match=r"^weights: expected shape \(3, 2\), got \(4, 2\)$"):
+        _core.dense_gram(dense, np.ones(3), None, np.ones((4, 2)))
+    with pytest.raises(ValueError, match=r"^centre: expected shape \(3\), got \(2,\)$"):
+        _core.dense_gram(dense, np.ones(2), None, np.ones((3, 1)))
+    with pytest.raises(ValueError, match=r"^index: expected rows of X, got 3$"):
+        _core.dense_gram(dense, np.ones(3), None, np.ones((1, 1)), np.array([3]))

@@ -16,6 +16,7 @@ from .continuation import approach
 from .coordinate_ascent import CoordinateAscent
 from .descent import Descent
 from .dual import Certificate, Checked
+from .lookout import Lookout, gradient_norm, plain_gap
 from .metric import Exact, Metric
 from .metrics import MOST_UNKNOWNS, Metrics
 from .problem import Array, Float, LinearProblem, Stopped
@@ -31,10 +32,6 @@ ROUNDING = 1e-15
 
 # Rounds of a loss that is not smooth in which no step helped and the gap did not fall, before it is given up.
 FRUITLESS = 3
-
-# Passes over X between two looks at a certificate whose size cannot be told from the gradient, or was told wrong, in proportion to
-# all passes.
-BETWEEN_LOOKS = 0.25
 
 # How much smaller the gap that a method estimates has to become after a certificate that was larger.
 STRICTER = 0.3
@@ -92,8 +89,8 @@ class Engine:
         self.strained = 0  # Newton's steps that were too long
         self.stalled = 0  # steps in a row in which F was only rounded
         self.smooth = bool(_core.registry()["losses"][problem.data.loss]["smooth"])
-        self.last_check = self.first_norm = 0.0
-        self.told = 1.0  # the estimated gap in proportion to the one that the last look found
+        self.first_norm = 0.0
+        self.lookout = Lookout(problem)
         self.gradient_norm = np.inf
         self.on_rows: RowSpace | CoordinateAscent | None = None  # at work, or stopped
 
@@ -164,7 +161,7 @@ class Engine:
             self.method = "diagonal"
         self.metrics.method = self.method
         descent = Descent(self.problem, self.x, self.dtype)
-        self.first_norm = self._norm(descent)
+        self.first_norm = gradient_norm(descent)
         if not self.certifiable and np.any(self.x):
             self.first_norm = float(np.linalg.norm(self.problem.smooth(np.zeros_like(self.x), self.dtype)[1]))
         self._begin_round(descent)
@@ -217,7 +214,7 @@ class Engine:
         descent.restart()
 
     def _note(self, descent: Descent) -> None:
-        self.gradient_norm = self._norm(descent) / (self.first_norm or 1.0)
+        self.gradient_norm = gradient_norm(descent) / (self.first_norm or 1.0)
         self._record(descent.F, None, lambda: descent.x)
 
     def _record(self, F: float, gap: float | None, x: Callable[[], Float]) -> None:
@@ -236,47 +233,18 @@ class Engine:
         if isinstance(answer, bool | np.bool_) and answer:
             raise Stopped
 
-    @staticmethod
-    def _norm(descent: Descent) -> float:
-        return float(np.linalg.norm(descent.pseudo_gradient()))
-
-    def _estimate(self, descent: Descent) -> float:
-        """The gap that the plain dual point of this iterate would prove, in its arithmetic; infinite where it cannot be told."""
-        l1, l2, _ = self.problem.regularizer
-        if l2 == 0:
-            return np.inf
-        V, _ = self.problem.split(descent.x)
-        g, _ = self.problem.split(descent.g)
-        G = g - l2 * V
-        excess = np.maximum(np.abs(G) - l1, 0.0)
-        gap = l1 * np.abs(V).sum() + 0.5 * l2 * (V**2).sum() + (excess**2).sum() / (2 * l2) + (G * V).sum()
-        return float(max(gap, 0.0)) / max(abs(descent.F), np.finfo(np.float64).tiny)
-
     def _worth_a_check(self, descent: Descent) -> bool:
         if not self.certifiable:
             return self.gradient_norm <= self.limits.tol
-        tol = self._tolerance(descent.F)
-        if self.rounds is not None:
-            return self.rounds.over(self._estimate(descent), self._norm(descent), tol)
-        l2 = self.problem.regularizer.l2
-        if l2 > 0:
-            # The estimate in float32 is of gradients that are rounded.
-            estimate = self._estimate(descent) * (1.0 if descent.dtype == "float64" else 1 / 0.6)
-            return estimate <= tol * self.told or (estimate <= tol and self._long_ago())
-        falling = getattr(descent, "decrease", np.inf) > 0.3 * tol * abs(descent.F)
-        return not falling and self._long_ago()
-
-    def _long_ago(self) -> bool:
-        """Whether the last look at the certificate was."""
-        return self.problem.n_passes - self.last_check >= BETWEEN_LOOKS * self.last_check
+        return self.lookout.due(descent, self.rounds, self._tolerance(descent.F))
 
     def _checked(self, descent: Descent) -> bool:
         """Look at the certificate; go on in float64 if float32 has given all it can. True if done."""
-        estimate = self._estimate(descent)
+        estimate = plain_gap(descent)
         self._check(descent.x)
         if self.done():
             return True
-        self.told = min(1.0, estimate / self.gap)
+        self.lookout.looked(estimate, self.gap)
         if descent.dtype == "float32" and self.rounds is None and estimate <= self._tolerance(descent.F):
             descent.use("float64")
         return False
@@ -292,7 +260,6 @@ class Engine:
         self.last_checked = x
         if self.best is None or checked.F <= self.best.F:
             self.best = checked
-        self.last_check = self.problem.n_passes
         best = self.best
         self._record(best.F, self.gap if self.certifiable else None, lambda: best.x)
 
@@ -315,7 +282,7 @@ class Engine:
 
     def _begin_round(self, descent: Descent) -> None:
         if self.rounds is not None:
-            self.rounds.begins(self._norm(descent))
+            self.rounds.begins(gradient_norm(descent))
 
     def _next_round(self, descent: Descent) -> None:
         assert self.rounds is not None
@@ -371,7 +338,7 @@ class Engine:
         if descent.dtype == "float32":
             descent.use("float64")
         end = 2 * problem.n_passes + FINISH_PASSES
-        while problem.n_passes < end and self._estimate(descent) > ROUNDING and self._norm(descent) > 0:
+        while problem.n_passes < end and plain_gap(descent) > ROUNDING and gradient_norm(descent) > 0:
             if not descent.step(metric):
                 break
             self.n_iter += 1

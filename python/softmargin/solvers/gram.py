@@ -35,8 +35,13 @@ SPARSE_ENTRY = 60.0
 # Work of a pair of entries of a sparse row in a Gram matrix: some 0.5 ns on two threads.
 SPARSE_PAIR = 20.0
 
-# What small matrices in float64 cost more than large ones in float32.
-SMALL_COST = 4
+# What a multiply-add costs more than one of a pass: in the Gram matrices of few features, which are made in float64, and in their
+# factors, which one thread makes.
+SMALL_GRAM = 1.5
+SMALL_FACTOR = 4
+
+# Work of a factor and its inverse beyond the arithmetic: some 0.15 ms.
+FACTOR_OVERHEAD = 4e6
 
 
 def pass_work(problem: LinearProblem) -> float:
@@ -50,12 +55,13 @@ def gram_work(problem: LinearProblem, m: int, count: int) -> float:
     d = problem.n_features
     if problem.is_sparse():
         return count * (m / problem.n_samples * SPARSE_PAIR * problem.n_pairs + factor_work(d))
-    return count * ((SMALL_COST if d <= MOST_FLOAT64 else 1) * (0.5 * m * d**2 + d**3 / 6) + 20 * m * d)
+    gram = (SMALL_GRAM if d <= MOST_FLOAT64 else 1) * 0.5 * m * d**2
+    return count * (gram + factor_work(d) + 20 * m * d + FACTOR_OVERHEAD)
 
 
 def factor_work(d: int) -> float:
     """Return the multiply-adds of a factor of d columns."""
-    return (SMALL_COST if d <= MOST_FLOAT64 else 1) * d**3 / 6
+    return (SMALL_FACTOR if d <= MOST_FLOAT64 else 1) * d**3 / 6
 
 
 def hessian_work(problem: LinearProblem) -> float:
@@ -64,8 +70,8 @@ def hessian_work(problem: LinearProblem) -> float:
     together = problem.data.kind == "classes"
     pairs, factor = (k * (k + 1) / 2, (k * d) ** 3 / 6) if together else (k, k * d**3 / 6)
     if problem.is_sparse():
-        return pairs * (SPARSE_PAIR * problem.n_pairs + d**2) + SMALL_COST * factor
-    return SMALL_COST * (pairs * problem.n_samples * d * (d + 20) + factor)
+        return pairs * (SPARSE_PAIR * problem.n_pairs + d**2) + SMALL_FACTOR * factor
+    return SMALL_GRAM * pairs * problem.n_samples * 0.5 * d**2 + SMALL_FACTOR * factor
 
 
 def sample_size(problem: LinearProblem) -> int:

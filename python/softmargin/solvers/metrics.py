@@ -24,6 +24,7 @@ CHANGE = 2.0
 
 # What a diagonal metric costs, in passes.
 DIAGONAL_PASSES = 4.0
+WAIT = 1.0
 
 # Newton's method from the start where the Hessian takes no more multiply-adds than this, 0.1 ms, or, of sparse rows, no more
 # passes (a9a: 0.045 s in place of 0.075); of losses whose curvature or slope jumps, which take other metrics hundreds of steps, this
@@ -84,7 +85,7 @@ class Metrics:
     def renewed(self, metric: Metric, descent: Descent) -> Metric:
         """Return the metric, or a new one as soon as the passes since the last have cost as much, and are a share of all."""
         cost, passes = self._cost(), self.problem.n_passes
-        wait = cost if descent.strained else max(cost, BETWEEN_METRICS * passes)
+        wait = WAIT * cost if descent.strained else max(WAIT * cost, BETWEEN_METRICS * passes)
         if passes - self._made_at < wait and cost >= 0:
             return metric
         if self.method == "newton":

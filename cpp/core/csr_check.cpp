@@ -36,14 +36,18 @@ void scan_indices(const MatrixView& X, int64_t n_entries, const Poll& poll, Scan
       const auto e = Layout::row(X, i);
       using Index = std::remove_cvref_t<decltype(e.indices[0])>;
       using Unsigned = std::make_unsigned_t<Index>;
-      // A negative index is a large one here. Sums of ones and not flags: the compiler makes vectors of them.
-      Unsigned largest = e.count > 0 ? static_cast<Unsigned>(e.indices[0]) : 0, fallen = 0;
-#pragma omp simd reduction(max : largest) reduction(+ : fallen)
-      for (int64_t p = 1; p < e.count; ++p) {
-        const auto j = static_cast<Unsigned>(e.indices[p]);
+      // Where the indices rise, the first and the last one tell of all. Sums of ones and not flags: the compiler makes
+      // vectors of them. A negative index is a large one here.
+      Unsigned fallen = 0;
+#pragma omp simd reduction(+ : fallen)
+      for (int64_t p = 1; p < e.count; ++p) fallen += e.indices[p] <= e.indices[p - 1] ? Unsigned{1} : Unsigned{0};
+      Unsigned largest = 0;
+      const auto see = [&](Index index) {
+        const auto j = static_cast<Unsigned>(index);
         largest = j > largest ? j : largest;
-        fallen += e.indices[p] <= e.indices[p - 1] ? Unsigned{1} : Unsigned{0};
-      }
+      };
+      if (fallen == 0 && e.count > 0) see(e.indices[0]), see(e.indices[e.count - 1]);
+      for (int64_t p = 0; fallen != 0 && p < e.count; ++p) see(e.indices[p]);
       outside = outside || (e.count > 0 && largest >= static_cast<std::uint64_t>(X.n_features));
       falls = falls || fallen != 0;
     }

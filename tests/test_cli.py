@@ -179,6 +179,11 @@ def test_a_class_that_is_only_among_the_held_out_rows(run):
         np.savez("a.npz", X=X[:40], y=y)
         assert run("train", "a.npz", "--validation", "0.5", "--seed", seed, *QUICK)[0] == 0
         assert load_model("a.safetensors").W.shape == (3, 3)
+        np.savez("a.npz", X=X[:40], y=y == 2)
+        for loss in ("softmax", "binary_hinge"):
+            words = ["--loss", loss, "--validation", "0.5", "--seed", seed]
+            code, _, err = run("train", "a.npz", *words, *QUICK)
+            assert (code, err) == (0, "")
 
 
 def test_divergence_names_a_way_out(run):

@@ -283,7 +283,7 @@ def test_missing_directory_and_unknown_ending(tmp_path):
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.99])
 @pytest.mark.parametrize("n", [2, 3, 63, 64, 65, 3000])
 def test_held_out_rows_change_places_with_the_last(n, share):
-    X, y = np.arange(2 * n).reshape(n, 2).astype(np.float32), np.arange(n)
+    X, y = np.arange(2 * n).reshape(n, 2).astype(np.float32), np.arange(n, dtype=np.float64)  # of no classes
     original = X.copy()
     X_train, y_train, X_val, y_val = hold_out(X, y, share, seed=0)
     assert len(y_val) == min(max(round(share * n), 1), n - 1)
@@ -291,11 +291,28 @@ def test_held_out_rows_change_places_with_the_last(n, share):
     assert X_train.base is X
     assert X_val.base is X
     assert sorted([*y_train, *y_val]) == list(range(n))
-    assert (X_train == original[y_train]).all()  # rows and targets moved together
-    assert (X_val == original[y_val]).all()
-    again = hold_out(csr_matrix(original), np.arange(n), share, seed=0)
+    assert (X_train == original[y_train.astype(int)]).all()  # rows and targets moved together
+    assert (X_val == original[y_val.astype(int)]).all()
+    again = hold_out(csr_matrix(original), np.arange(n, dtype=np.float64), share, seed=0)
     assert sorted(again[3]) == sorted(y_val)  # dense or sparse, the seed holds out the same rows
-    assert (again[2].toarray() == original[again[3]]).all()
+    assert (again[2].toarray() == original[again[3].astype(int)]).all()
+
+
+def test_of_every_class_a_row_stays():
+    """Two rows of six are drawn; those that are alone in their class are not held out."""
+    left = set()
+    for seed in range(30):
+        y = np.array([1, 2, 0, 0, 0, 0])
+        try:
+            _, y_train, _, y_val = hold_out(np.zeros((6, 1), np.float32), y, 0.34, seed)
+        except CliError as error:
+            assert str(error).startswith("--validation: expected rows to hold out, got only such as are alone")  # noqa: PT017
+            left.add(0)
+            continue
+        assert set(y_train) == {0, 1, 2}
+        assert set(y_val) == {0}
+        left.add(len(y_val))
+    assert left == {0, 1, 2}
 
 
 def test_a_file_sorted_by_class_holds_out_every_class():

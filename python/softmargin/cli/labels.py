@@ -18,11 +18,9 @@ Array = NDArray[Any]
 def encode(y: Array, loss: str, class_names: Sequence[str] | None) -> tuple[Array, tuple[ClassName, ...] | None]:
     """The targets that `loss` takes, and what the classes are called (None for a regression).
 
-    Classes become 0..k-1 in sorted order; two of them become -1 and +1 for a loss on signs. `class_names` replace
-    labels that are their positions.
+    Classes become 0..k-1 in sorted order. `class_names` replace labels that are their positions.
     """
-    kind = _core.registry()["losses"][loss]["target"]
-    if kind == "real":
+    if _core.registry()["losses"][loss]["target"] == "real":
         return _real(y), None
     labels = class_labels(y)
     values, codes = np.unique(labels, return_inverse=True)
@@ -35,8 +33,6 @@ def encode(y: Array, loss: str, class_names: Sequence[str] | None) -> tuple[Arra
             f"for a regression give --loss {'|'.join(losses_for('real'))}",
         )
     classes: tuple[ClassName, ...] = tuple(named(values, class_names).tolist())
-    if kind == "signs" and len(classes) == 2:
-        return np.where(codes == 1, 1.0, -1.0), classes
     return codes, classes
 
 
@@ -56,7 +52,7 @@ def class_labels(y: Array) -> Array:
         return y.astype(np.int64)
     if y.dtype.kind != "f":
         raise CliError(f"y: expected integers or text, got dtype {y.dtype}")
-    odd = ~(np.isfinite(y) & (y == np.round(y)) & (np.abs(y) < 2.0**53))
+    odd = ~(np.isfinite(y) & (y == np.round(y)) & (np.abs(y.astype(np.float64)) < 2.0**53))
     if odd.any():
         row = int(odd.argmax())
         hint = f"for a regression give --loss {'|'.join(losses_for('real'))}"

@@ -225,8 +225,6 @@ def _score(
             y = labels.codes_of(labels.named(labels.class_labels(y), table.class_names), model.classes)
     elif X_val is not None:
         X, y, what = X_val, y_val, "held-out"
-        if model.classes is not None and y.dtype.kind == "f":
-            y = (y > 0).astype(np.int64)
     else:
         return None, None, 0
     scores = model.predict_scores(X, num_threads=threads)

@@ -206,6 +206,44 @@ def test_csv_types_come_from_all_rows(tmp_path):
     assert read(tmp_path / "a.csv", target="b").X[-1, 0] == 0.5
 
 
+def test_numbers_that_polars_takes_for_text(tmp_path):
+    """Blanks around them, or a nan among integers, do not make numbers text."""
+    (tmp_path / "a.csv").write_text("a,b\n 1, 0\n2 , 1\n")
+    table = read(tmp_path / "a.csv", target="b")
+    assert table.X.tolist() == [[1.0], [2.0]]
+    assert table.y.tolist() == [0.0, 1.0]
+    (tmp_path / "a.csv").write_text("a,b\n1,0\nnan,1\n")
+    with pytest.raises(CliError, match="column 'a': expected finite numbers, got nan in data row 2"):
+        read(tmp_path / "a.csv", target="b")
+    (tmp_path / "a.csv").write_text("a,b\n1,0\n2,nan\n")
+    assert np.isnan(read(tmp_path / "a.csv", target="b").y[1])  # which `encode` refuses
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_frame_without_rows(tmp_path, kind):
+    frame = pl.DataFrame(schema={"a": pl.Float64, "b": pl.Int64})
+    getattr(frame, f"write_{kind}")(tmp_path / f"a.{kind}")
+    with pytest.raises(CliError, match=r"expected samples with features, got shape \(0, 1\)"):
+        read(tmp_path / f"a.{kind}", target="b")
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Date, pl.List(pl.Int64), pl.Categorical, pl.Binary, pl.Null])
+@pytest.mark.parametrize("n", [0, 2])
+def test_columns_of_other_types(tmp_path, dtype, n):
+    values = {pl.String: "x", pl.List(pl.Int64): [1, 2], pl.Categorical: "x", pl.Binary: b"x", pl.Null: None}
+    column = pl.Series([values.get(dtype, 1)] * n, dtype=dtype)
+    pl.DataFrame({"a": column, "b": [0, 1][:n]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(CliError, match="column 'a': expected numbers, got ") as caught:
+        read(tmp_path / "a.parquet", target="b")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_target_of_lists(tmp_path):
+    pl.DataFrame({"a": [1, 2], "b": [[1], [2]]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(CliError, match=r"column 'b': expected numbers or text as target, got type List\(Int64\)"):
+        read(tmp_path / "a.parquet", target="b")
+
+
 def test_csv_without_header(tmp_path):
     (tmp_path / "a.csv").write_text("1,2\n3,4\n")
     table = read(tmp_path / "a.csv", header=False, target="0")
@@ -250,6 +288,7 @@ def test_libsvm(tmp_path, zero_based):
         ("1 3:2 1:4\n", "got line 1: indices that do not rise"),
         ("hello world\n", "got line 1: 'hello world'"),
         ("1 5\n", "got line 1: '1 5'"),
+        ("1 5:1\n0 2147483648:1\n", "got line 2: the index 2147483648"),
     ],
 )
 def test_wrong_libsvm(tmp_path, text, message):

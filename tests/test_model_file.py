@@ -248,3 +248,12 @@ def test_missing_file_and_directory_are_os_errors(tmp_path):
         load_model(tmp_path / "none")
     with pytest.raises(OSError, match=r"(?i)directory|denied"):
         load_model(tmp_path)
+
+
+def test_scores_check_their_arguments(path):
+    model, X = load_model(path), np.ones((2, 5), np.float32)
+    with pytest.raises(ValueError, match="X: expected 5 features as W has, got 4"):
+        model.predict_scores(X[:, :4])
+    for threads in (0, -1, 65536):
+        with pytest.raises(ValueError, match=f"num_threads: expected an integer at least 1.*, got {threads}"):
+            model.predict_scores(X, num_threads=threads)

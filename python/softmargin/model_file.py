@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softmargin import _core
+from softmargin.model import LinearModel
 
 __all__ = ["Model", "load_model", "save_model"]
 
@@ -34,7 +35,7 @@ ClassName = int | str
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(LinearModel):
     """A linear model as it is stored: scores are ``X W^T + intercept``.
 
     Attributes
@@ -60,12 +61,6 @@ class Model:
     feature_names: tuple[str, ...] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     softmargin_version: str = ""
-
-    def predict_scores(self, X: Any, *, num_threads: int | None = None) -> Array:
-        """Scores ``X W^T + intercept``, (n_samples, n_outputs), in W's dtype; X in any layout that ``fit`` takes."""
-        from softmargin._validation import as_matrix
-
-        return np.asarray(_core.scores(self.W, self.intercept, as_matrix(X), num_threads=num_threads or 0))
 
 
 def save_model(

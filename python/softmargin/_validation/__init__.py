@@ -3,6 +3,7 @@
 from .matrix import Matrix, as_matrix, read_matrix
 from .options import Options, make_class, parameters_section
 from .scalars import (
+    MOST_THREADS,
     as_bool,
     as_generator,
     as_integer,
@@ -18,6 +19,7 @@ from .targets import as_dtype, as_positive_weight, as_sample_weight, as_targets
 from .weights import as_gradient, as_intercept, as_output, as_weights
 
 __all__ = [
+    "MOST_THREADS",
     "Matrix",
     "Options",
     "as_bool",

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 # What a number may be at most: far beyond any use, and products of two stay finite after a cast of the result.
 LARGEST = 1e300
+# More than any machine has processors; a team of 65536 overflows the stack on which libgomp starts its threads.
+MOST_THREADS = 4096
 
 
 def choose(argument: str, value: object, choices: Iterable[str]) -> str:
@@ -170,7 +172,7 @@ def as_threads(value: object) -> int:
     if value is None:
         return 0
     try:
-        return as_integer("num_threads", value, 1, 65536)
+        return as_integer("num_threads", value, 1, MOST_THREADS)
     except ValueError as error:
         raise ValueError(f"{error}; None stands for the default") from None
 

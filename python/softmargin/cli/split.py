@@ -26,7 +26,9 @@ def hold_out(X: Any, y: NDArray[Any], share: float, seed: int) -> tuple[Any, NDA
     chosen = np.sort(_leave_one(np.random.default_rng(seed).permutation(n)[:n_held], y))
     n_held = len(chosen)
     if n_held == 0:
-        raise CliError("--validation: expected rows to hold out, got only such as are alone in their class", "--validation 0")
+        raise CliError(
+            "--validation: expected rows to hold out, got only such as are alone in their class", "--validation 0"
+        )
     if not isinstance(X, np.ndarray):
         keep = np.ones(n, dtype=bool)
         keep[chosen] = False

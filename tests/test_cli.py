@@ -276,6 +276,21 @@ def test_wrong_targets_are_one_line(run, y, words, parts):
     expect_error(run("train", "a.npz", *words), *parts)
 
 
+@pytest.mark.parametrize(
+    ("y_test", "words", "parts"),
+    [
+        (X[:, 0], [], ["y_test: expected class labels, got "]),
+        (np.where(Y, np.nan, 1.0), ["--loss", "mse"], ["y_test: expected finite numbers, got nan in row 2"]),
+        (X[:, :2], ["--loss", "mse"], ["y_test: expected as many targets a row as y_train has, got shape (120, 2)"]),
+    ],
+)
+def test_wrong_targets_of_a_test_set_are_told_before_training(run, y_test, words, parts):
+    np.savez("a.npz", X_train=X, y_train=Y, X_test=X, y_test=y_test)
+    code, out, err = run("train", "a.npz", *words)
+    expect_error((code, out, err), *parts)
+    assert out == ""
+
+
 def test_bad_numbers_in_X_are_one_line(run):
     """The row is the file's, though rows are held out of training; a test set is looked at before the training, too."""
     bad = X.copy()

@@ -146,6 +146,8 @@ def _read_npz(path: Path, purpose: str) -> Table:
         table.y_test = _as_targets(archive.read("y_test"), "y_test", table.X_test.shape[0])
         if table.X_test.shape[1] != table.X.shape[1]:
             raise CliError(f"X_test: expected {table.X.shape[1]} features as {part} has, got {table.X_test.shape[1]}")
+        if table.y_test.shape[1:] != table.y.shape[1:]:  # type: ignore[union-attr]
+            raise CliError(f"y_test: expected as many targets a row as {label} has, got shape {table.y_test.shape}")
     for name, field in (("classes", "class_names"), ("feature_names", "feature_names")):
         if name in names:
             values = archive.read(name)

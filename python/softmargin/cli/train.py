@@ -46,6 +46,7 @@ def train(file: Path, read: ReadOptions, options: TrainOptions) -> int:
     table = read_table(file, Reading(read.format, read.target, read.drop, not read.no_header), "train")
     assert table.y is not None
     y, classes = labels.encode(table.y, loss, table.class_names)
+    y_test = None if table.y_test is None else labels.encode_test(table.y_test, classes, table.class_names)
     say(f"read   {file.name}: {_shape(table)}, {_targets(y, classes)}")
     X_val: Any = None
     y_val: Any = None
@@ -91,7 +92,7 @@ def train(file: Path, read: ReadOptions, options: TrainOptions) -> int:
         classes,
         table.feature_names,
     )
-    score_of, score, n_scored = _score(model, table, X_val, y_val, options.threads)
+    score_of, score, n_scored = _score(model, (table.X_test, y_test), (X_val, y_val), options.threads)
     save_model(
         output,
         model.W,
@@ -203,18 +204,10 @@ def _check(options: TrainOptions) -> None:
         raise CliError(f"--validation: expected at least 0 and less than 1, got {options.validation}", hint)
 
 
-def _score(
-    model: Model, table: Table, X_val: Any, y_val: Any, threads: int | None
-) -> tuple[str | None, float | None, int]:
+def _score(model: Model, test: Any, held_out: Any, threads: int | None) -> tuple[str | None, float | None, int]:
     """What the score is of ("test" or "held-out"), accuracy or R², and how many rows it is on."""
-    if table.X_test is not None:
-        X, y, what = table.X_test, table.y_test, "test"
-        assert y is not None
-        if model.classes is not None:
-            y = labels.codes_of(labels.named(labels.class_labels(y), table.class_names), model.classes)
-    elif X_val is not None:
-        X, y, what = X_val, y_val, "held-out"
-    else:
+    (X, y), what = (test, "test") if test[0] is not None else (held_out, "held-out")
+    if X is None:
         return None, None, 0
     scores = model.predict_scores(X, num_threads=threads)
     if model.classes is None:

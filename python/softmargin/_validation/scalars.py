@@ -96,7 +96,10 @@ def as_number(
         value = value.item()
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument}: expected a number, got {describe(value)}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond float64
+        number = math.inf if value > 0 else -math.inf
     inside = (low < number if low_open else low <= number) and (number < high if high_open else number <= high)
     if not inside:  # NaN is never inside
         raise ValueError(f"{argument}: expected {interval(low, high, low_open, high_open)}, got {number!r}")

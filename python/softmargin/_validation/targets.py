@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import as_plain
 from .scalars import describe, first_bad, show
 
 # A row of a distribution may be off 1 by this much: k numbers that were normalised in float32 sum to 1 within about
@@ -226,7 +227,7 @@ def _weights(argument: str, values: Any, length: int) -> npt.NDArray[np.float64]
     """Numbers of at least 0 and finite, (length,) float64."""
     if values is None:
         return None
-    array = np.asarray(values)
+    array = as_plain(argument, values)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: expected numbers, got dtype {array.dtype}")
     if array.shape != (length,):

@@ -1,5 +1,6 @@
 """Arguments from outside become what the core expects, or an error that says what was expected, what came, and what to do."""
 
+from .arrays import as_plain
 from .matrix import Matrix, as_matrix, read_matrix
 from .options import Options, make_class, parameters_section
 from .scalars import (
@@ -31,6 +32,7 @@ __all__ = [
     "as_matrix",
     "as_number",
     "as_output",
+    "as_plain",
     "as_positive_weight",
     "as_sample_weight",
     "as_seed",

@@ -99,7 +99,7 @@ def as_number(
     try:
         number = float(value)
     except OverflowError:  # an integer beyond float64
-        number = math.inf if value > 0 else -math.inf
+        number = math.inf if value > 0 else -math.inf  # type: ignore[operator]
     inside = (low < number if low_open else low <= number) and (number < high if high_open else number <= high)
     if not inside:  # NaN is never inside
         raise ValueError(f"{argument}: expected {interval(low, high, low_open, high_open)}, got {number!r}")

@@ -131,6 +131,21 @@ def test_ctrl_c(start, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
+def test_ctrl_c_while_a_compiled_module_loads(run):
+    """pybind11 makes an ImportError of whatever ends the loading of a module."""
+    code = (
+        "import sys, softmargin.cli.app as app; from softmargin.cli import main\n"
+        "def run(argv):\n    raise ImportError('initialization failed') from {}\n"
+        "app.run = run; sys.exit(main())"
+    )
+    code_of = {"KeyboardInterrupt()": (130, "interrupted\n"), "OSError()": (1, "ImportError: initialization failed\n")}
+    for cause, (expected, last) in code_of.items():
+        code_now, _, err = run(command=[sys.executable, "-c", code.format(cause)])
+        assert code_now == expected
+        assert err.splitlines(keepends=True)[-1] == last
+        assert ("Traceback" in err) == (expected == 1)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a pipe that is closed is an ordinary error on Windows")
 def test_a_reader_that_leaves(start, run, tmp_path):
     small(tmp_path / "a.npz", 200_000)  # more lines than a pipe holds

@@ -27,5 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'error: {package} is not installed; run: pip install "softmargin[cli]"', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        return _interrupted()
+    except ImportError as error:  # what a Ctrl-C in the middle of loading a compiled module becomes
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        return _interrupted()
+
+
+def _interrupted() -> int:
+    print("interrupted", file=sys.stderr)
+    return 130

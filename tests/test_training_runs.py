@@ -258,6 +258,12 @@ def test_divergence_names_the_rate_and_what_to_try():
         sm.fit(X.astype(np.float32), X[:, 0], loss="mse", optimizer=sm.optimizers.SGD(lr=1e30))
     with pytest.raises(FloatingPointError, match=r"; try one ten times smaller$"):
         sm.fit(X, X[:, 0], loss="mse", optimizer=sm.optimizers.SGD(lr=1e300), standardize=True)
+    # Weights of 1e29 after the only step are finite in float32, their scores of features of 1e30 are not.
+    huge = (1e30 * X).astype(np.float32)
+    with pytest.raises(
+        FloatingPointError, match=r"^lr: training diverged at step 1 \(epoch 1\) .* 0\.1: scores of the val"
+    ):
+        sm.fit(huge, Y, validation=(huge, Y), batch_size=None, epochs=1)
 
 
 def test_nothing_of_the_size_of_X_is_made():

@@ -303,8 +303,8 @@ def test_numbers_that_float32_does_not_hold():
     hint = "; X or W of float64 makes the arithmetic float64"
     text = "y: expected numbers that float32 holds, got 1e+300 at row 1, output 0" + hint
     assert refusal(sm.fit, X, [1.0, 1e300], loss="mse") == ("ValueError", text)
-    text = "sample_weight: expected numbers that float32 holds, got 1e+300 at row 0" + hint
-    assert refusal(sm.fit, X, [1, -1], loss="logistic", sample_weight=[1e300, 1]) == ("ValueError", text)
+    text = "positive_weight: expected numbers that float32 holds, got 1e+300 at row 0" + hint
+    assert refusal(sm.fit, X, [1, -1], loss="logistic", positive_weight=[1e300]) == ("ValueError", text)
 
 
 def test_scalars():

@@ -16,7 +16,7 @@ from .scalars import (
     describe,
     first_bad,
 )
-from .targets import as_dtype, as_positive_weight, as_sample_weight, as_targets
+from .targets import as_dtype, as_positive_weight, as_sample_weight, as_targets, of_ordinary_size
 from .weights import as_gradient, as_intercept, as_output, as_weights
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "describe",
     "first_bad",
     "make_class",
+    "of_ordinary_size",
     "parameters_section",
     "read_matrix",
 ]

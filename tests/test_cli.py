@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -179,6 +180,11 @@ def test_a_class_that_is_only_among_the_held_out_rows(run):
         np.savez("a.npz", X=X[:40], y=y)
         assert run("train", "a.npz", "--validation", "0.5", "--seed", seed, *QUICK)[0] == 0
         assert load_model("a.safetensors").W.shape == (3, 3)
+        np.savez("a.npz", X=X[:40], y=y == 2)
+        for loss in ("softmax", "binary_hinge"):
+            words = ["--loss", loss, "--validation", "0.5", "--seed", seed]
+            code, _, err = run("train", "a.npz", *words, *QUICK)
+            assert (code, err) == (0, "")
 
 
 def test_divergence_names_a_way_out(run):
@@ -201,6 +207,10 @@ def test_large_features_have_a_hint(run):
         (["--alpha", "-1"], ["--alpha: expected ", "got -1"]),
         (["--l1-ratio", "0.5"], ["--l1-ratio: expected a penalty that has one, got 'l2'; --penalty elasticnet"]),
         (["--penalty", "elasticnet", "--l1-ratio", "2"], ["--l1-ratio: expected ", "got 2"]),
+        (
+            ["--penalty", "elasticnet"],
+            ["--l1-ratio: expected a number from 0 to 1 with --penalty elasticnet, got none"],
+        ),
         (["--solver", "adm"], ["--solver: expected one of 'auto', 'exact', 'SGD', ", "did you mean 'Adam'?"]),
         (["--lr", "-1"], ["--lr: expected ", "got -1"]),
         (["--solver", "exact", "--epochs", "3"], ["--epochs: expected an update rule as --solver, got 'exact'"]),
@@ -224,12 +234,18 @@ def test_large_features_have_a_hint(run):
         (["--epochs", "1.5"], ["--epochs: expected an integer, got '1.5'"]),
         (["--batch-size", "0"], ["--batch-size: expected at least 1, or full, got 0"]),
         (["--batch-size", "half"], ["--batch-size: expected an integer, or full, got 'half'"]),
-        (["--threads", "0"], ["--threads: expected at least 1, got 0"]),
+        (["--threads", "0"], ["--threads: expected 1 to 4096, got 0"]),
+        (["--threads", "65536"], ["--threads: expected 1 to 4096, got 65536"]),
+        (["--epochs", str(2**63)], [f"--epochs: expected an integer at least 1 and at most {2**63 - 1}, got {2**63}"]),
         (["--seed", "-1"], ["--seed: expected 0 or more, got -1"]),
         (["--validation", "1"], ["--validation: expected at least 0 and less than 1, got 1.0"]),
         (["--format", "npy"], ["--format: expected one of 'npz', ", "did you mean 'npz'?"]),
         (["--output", "none/m.safetensors"], ["--output: expected an existing directory, got none"]),
         (["--output", "."], ["--output: expected a file, got the directory ."]),
+        (["--output", "a.npz"], ["--output: expected another file than is read, got a.npz"]),
+        (["--target", "y"], ["--target: expected a csv or parquet file with it, got npz"]),
+        (["--drop", "y"], ["--drop: expected a csv or parquet file with it, got npz"]),
+        (["--no-header"], ["--no-header: expected a csv file with it, got npz"]),
         (["--los", "hinge"], ["--los", "--loss", "softmargin train --help"]),
         (["--margin", "-1", "--loss", "hinge"], ["--margin: expected ", "got -1"]),
         (["--loss", "hinge", "--lr"], ["--lr", "requires an argument"]),
@@ -250,6 +266,7 @@ def test_wrong_options_are_one_line(run, tmp_path, words, parts):
         (np.zeros(120, int), [], ["y: expected at least two classes, got only 0"]),
         (np.where(Y, np.nan, 1.0), [], ["y: expected class labels, got nan in row 2"]),
         (np.where(Y, np.inf, 1.0), ["--loss", "mse"], ["y: expected finite numbers, got inf in row 2"]),
+        (np.where(Y, 0.5, 1.0).astype(np.float16), [], ["y: expected class labels, got 0.5 in row 2"]),
         (Y.astype(str), ["--loss", "mse"], ["y: expected real targets, got dtype <U", "--loss softmax"]),
         (np.stack([Y, Y], axis=1), [], ["y: expected one class label a row, got shape (120, 2)"]),
     ],
@@ -259,17 +276,44 @@ def test_wrong_targets_are_one_line(run, y, words, parts):
     expect_error(run("train", "a.npz", *words), *parts)
 
 
+@pytest.mark.parametrize(
+    ("y_test", "words", "parts"),
+    [
+        (X[:, 0], [], ["y_test: expected class labels, got "]),
+        (np.where(Y, np.nan, 1.0), ["--loss", "mse"], ["y_test: expected finite numbers, got nan in row 2"]),
+        (X[:, :2], ["--loss", "mse"], ["y_test: expected as many targets a row as y_train has, got shape (120, 2)"]),
+    ],
+)
+def test_wrong_targets_of_a_test_set_are_told_before_training(run, y_test, words, parts):
+    np.savez("a.npz", X_train=X, y_train=Y, X_test=X, y_test=y_test)
+    code, out, err = run("train", "a.npz", *words)
+    expect_error((code, out, err), *parts)
+    assert out == ""
+
+
 def test_bad_numbers_in_X_are_one_line(run):
+    """The row is the file's, though rows are held out of training; a test set is looked at before the training, too."""
     bad = X.copy()
     bad[7, 1] = np.nan
+    words = "expected finite numbers, got nan"
     np.savez("a.npz", X=bad, y=Y)
-    expect_error(run("train", "a.npz", "--validation", "0", *QUICK), "X", "nan")
+    expect_error(run("train", "a.npz", *QUICK), f"error: X: {words} at X[7, 1]")
+    np.savez("b.npz", X_train=X, y_train=Y, X_test=bad, y_test=Y)
+    code, out, err = run("train", "b.npz", *QUICK)
+    expect_error((code, out, err), f"error: X_test: {words} at X_test[7, 1]")
+    assert out == ""
+    pl.DataFrame({"a": bad[:, 0], "b": bad[:, 1], "y": Y}).write_csv("c.csv")
+    expect_error(run("train", "c.csv", "--target", "y", *QUICK), f"error: column 'b': {words} in data row 8")
+    lines = [f"{label} 2:{x[0]:g} 4:{x[1]:g}" for label, x in zip(Y, bad, strict=True)]
+    Path("d.svm").write_text("\n".join(lines))
+    expect_error(run("train", "d.svm", *QUICK), f"error: d.svm: {words} in sample 8 at index 4")
 
 
 def test_missing_files_and_commands(run):
     expect_error(run("train", "nothing.npz"), "nothing.npz: no such file")
     expect_error(run("trian"), 'Did you mean "train"?')
     expect_error(run("train"), "FILE", "softmargin train --help")
+    expect_error(run("bench", "--oops"), "--oops", "softmargin bench --help")
     expect_error(run("predict", "nothing.safetensors", "a.npz"), "no such model; softmargin train writes one")
 
 
@@ -353,6 +397,7 @@ def test_columns_are_found_by_name(run):
     assert [float(word) for word in out.split()] == [4.0, 5.0]
     pl.DataFrame({"b": [1, 2], "aa": [5, 7]}).write_csv("f.csv")
     expect_error(run("predict", "m.safetensors", "f.csv"), "expected a column 'a', got 'b', 'aa'")
+    expect_error(run("predict", "m.safetensors", "f.csv", "--target", "c"), "--target: expected one of the columns")
 
 
 def test_wrong_predictions_are_one_line(run, model, tmp_path):
@@ -363,6 +408,12 @@ def test_wrong_predictions_are_one_line(run, model, tmp_path):
     expect_error(run("predict", model, "x.npz", "--scores", "--proba"), "expected one of --scores and --proba")
     expect_error(run("predict", model, "x.npz", "--output", "no/p.csv"), "--output: expected an existing directory")
     expect_error(run("predict", model, "x.npz", "--threads", "0"), "--threads")
+    expect_error(run("predict", model, "x.npz", "--threads", "65536"), "--threads")
+    for name in (model, "x.npz"):
+        before = (tmp_path / name).read_bytes()
+        expect_error(run("predict", model, "x.npz", "--output", name), "--output: expected another file than is read")
+        assert (tmp_path / name).read_bytes() == before
+    expect_error(run("predict", model, "x.npz", "--target", "y"), "--target: expected a csv or parquet file with it")
     expect_error(run("predict", "x.npz", "x.npz"), "x.npz: expected a softmargin model, got something that is not")
     (tmp_path / model).write_bytes((tmp_path / model).read_bytes()[:-1])
     expect_error(run("predict", model, "x.npz"), "expected a softmargin model, got a file cut short")

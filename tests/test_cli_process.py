@@ -131,6 +131,36 @@ def test_ctrl_c(start, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
+def test_ctrl_c_while_a_compiled_module_loads(run):
+    """pybind11 makes an ImportError of whatever ends the loading of a module."""
+    code = (
+        "import sys, softmargin.cli.app as app; from softmargin.cli import main\n"
+        "def run(argv):\n    raise ImportError('initialization failed') from {}\n"
+        "app.run = run; sys.exit(main())"
+    )
+    code_of = {"KeyboardInterrupt()": (130, "interrupted\n"), "OSError()": (1, "ImportError: initialization failed\n")}
+    for cause, (expected, last) in code_of.items():
+        code_now, _, err = run(command=[sys.executable, "-c", code.format(cause)])
+        assert code_now == expected
+        assert err.splitlines(keepends=True)[-1] == last
+        assert ("Traceback" in err) == (expected == 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell that closes stdout is POSIX's")
+def test_stdout_that_is_narrow_or_closed(run, tmp_path):
+    """An encoding without × and … leaves escapes in the text; a closed stdout takes nothing, and neither ends the command."""
+    small(tmp_path / "a.npz")
+    narrow = ["env", "PYTHONUTF8=0", "PYTHONIOENCODING=ascii", *COMMAND]
+    code, out, err = run("train", "a.npz", command=narrow)
+    assert (code, err) == (0, "")
+    assert out.startswith("read   a.npz: 200 \\xd7 4 float32, 3 classes\n")
+    code, out, err = run("train", "--help", command=narrow)
+    assert (code, err) == (0, "")
+    code, out, err = run("train", "a.npz", command=["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND])
+    assert (code, out, err) == (0, "", "")
+    assert (tmp_path / "a.safetensors").exists()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a pipe that is closed is an ordinary error on Windows")
 def test_a_reader_that_leaves(start, run, tmp_path):
     small(tmp_path / "a.npz", 200_000)  # more lines than a pipe holds

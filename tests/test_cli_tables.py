@@ -206,6 +206,44 @@ def test_csv_types_come_from_all_rows(tmp_path):
     assert read(tmp_path / "a.csv", target="b").X[-1, 0] == 0.5
 
 
+def test_numbers_that_polars_takes_for_text(tmp_path):
+    """Blanks around them, or a nan among integers, do not make numbers text."""
+    (tmp_path / "a.csv").write_text("a,b\n 1, 0\n2 , 1\n")
+    table = read(tmp_path / "a.csv", target="b")
+    assert table.X.tolist() == [[1.0], [2.0]]
+    assert table.y.tolist() == [0.0, 1.0]
+    (tmp_path / "a.csv").write_text("a,b\n1,0\nnan,1\n")
+    with pytest.raises(CliError, match="column 'a': expected finite numbers, got nan in data row 2"):
+        read(tmp_path / "a.csv", target="b")
+    (tmp_path / "a.csv").write_text("a,b\n1,0\n2,nan\n")
+    assert np.isnan(read(tmp_path / "a.csv", target="b").y[1])  # which `encode` refuses
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_frame_without_rows(tmp_path, kind):
+    frame = pl.DataFrame(schema={"a": pl.Float64, "b": pl.Int64})
+    getattr(frame, f"write_{kind}")(tmp_path / f"a.{kind}")
+    with pytest.raises(CliError, match=r"expected samples with features, got shape \(0, 1\)"):
+        read(tmp_path / f"a.{kind}", target="b")
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Date, pl.List(pl.Int64), pl.Categorical, pl.Binary, pl.Null])
+@pytest.mark.parametrize("n", [0, 2])
+def test_columns_of_other_types(tmp_path, dtype, n):
+    values = {pl.String: "x", pl.List(pl.Int64): [1, 2], pl.Categorical: "x", pl.Binary: b"x", pl.Null: None}
+    column = pl.Series([values.get(dtype, 1)] * n, dtype=dtype)
+    pl.DataFrame({"a": column, "b": [0, 1][:n]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(CliError, match="column 'a': expected numbers, got ") as caught:
+        read(tmp_path / "a.parquet", target="b")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_target_of_lists(tmp_path):
+    pl.DataFrame({"a": [1, 2], "b": [[1], [2]]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(CliError, match=r"column 'b': expected numbers or text as target, got type List\(Int64\)"):
+        read(tmp_path / "a.parquet", target="b")
+
+
 def test_csv_without_header(tmp_path):
     (tmp_path / "a.csv").write_text("1,2\n3,4\n")
     table = read(tmp_path / "a.csv", header=False, target="0")
@@ -250,6 +288,7 @@ def test_libsvm(tmp_path, zero_based):
         ("1 3:2 1:4\n", "got line 1: indices that do not rise"),
         ("hello world\n", "got line 1: 'hello world'"),
         ("1 5\n", "got line 1: '1 5'"),
+        ("1 5:1\n0 2147483648:1\n", "got line 2: the index 2147483648"),
     ],
 )
 def test_wrong_libsvm(tmp_path, text, message):
@@ -283,7 +322,7 @@ def test_missing_directory_and_unknown_ending(tmp_path):
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.99])
 @pytest.mark.parametrize("n", [2, 3, 63, 64, 65, 3000])
 def test_held_out_rows_change_places_with_the_last(n, share):
-    X, y = np.arange(2 * n).reshape(n, 2).astype(np.float32), np.arange(n)
+    X, y = np.arange(2 * n).reshape(n, 2).astype(np.float32), np.arange(n, dtype=np.float64)  # of no classes
     original = X.copy()
     X_train, y_train, X_val, y_val = hold_out(X, y, share, seed=0)
     assert len(y_val) == min(max(round(share * n), 1), n - 1)
@@ -291,11 +330,28 @@ def test_held_out_rows_change_places_with_the_last(n, share):
     assert X_train.base is X
     assert X_val.base is X
     assert sorted([*y_train, *y_val]) == list(range(n))
-    assert (X_train == original[y_train]).all()  # rows and targets moved together
-    assert (X_val == original[y_val]).all()
-    again = hold_out(csr_matrix(original), np.arange(n), share, seed=0)
+    assert (X_train == original[y_train.astype(int)]).all()  # rows and targets moved together
+    assert (X_val == original[y_val.astype(int)]).all()
+    again = hold_out(csr_matrix(original), np.arange(n, dtype=np.float64), share, seed=0)
     assert sorted(again[3]) == sorted(y_val)  # dense or sparse, the seed holds out the same rows
-    assert (again[2].toarray() == original[again[3]]).all()
+    assert (again[2].toarray() == original[again[3].astype(int)]).all()
+
+
+def test_of_every_class_a_row_stays():
+    """Two rows of six are drawn; those that are alone in their class are not held out."""
+    left = set()
+    for seed in range(30):
+        y = np.array([1, 2, 0, 0, 0, 0])
+        try:
+            _, y_train, _, y_val = hold_out(np.zeros((6, 1), np.float32), y, 0.34, seed)
+        except CliError as error:
+            assert str(error).startswith("--validation: expected rows to hold out, got only such as are alone")  # noqa: PT017
+            left.add(0)
+            continue
+        assert set(y_train) == {0, 1, 2}
+        assert set(y_val) == {0}
+        left.add(len(y_val))
+    assert left == {0, 1, 2}
 
 
 def test_a_file_sorted_by_class_holds_out_every_class():

@@ -53,12 +53,12 @@ def test_set_num_threads():
 @pytest.mark.parametrize(
     ("n", "error", "message"),
     [
-        (0, ValueError, "n: expected an integer from 1 to 65536, got 0; None goes back to the default"),
-        (-1, ValueError, "n: expected an integer from 1 to 65536, got -1; None goes back to the default"),
+        (0, ValueError, "n: expected an integer from 1 to 4096, got 0; None goes back to the default"),
+        (-1, ValueError, "n: expected an integer from 1 to 4096, got -1; None goes back to the default"),
         (
             1 << 40,
             ValueError,
-            "n: expected an integer from 1 to 65536, got 1099511627776; None goes back to the default",
+            "n: expected an integer from 1 to 4096, got 1099511627776; None goes back to the default",
         ),
         (2.5, TypeError, "n: expected an integer or None, got 2.5"),
         (True, TypeError, "n: expected an integer or None, got True"),

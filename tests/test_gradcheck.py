@@ -153,9 +153,9 @@ MISTAKES = [
     (TypeError, "x: expected real numbers, got dtype complex128", lambda: numerical_gradient(cubic, [1j])),
     (ValueError, "x: expected finite numbers, got nan at index (1,)", lambda: numerical_gradient(cubic, [1, np.nan])),
     (ValueError, "x: expected at least one coordinate, got shape (0,)", lambda: check_gradient(cubic, [], [])),
-    (ValueError, "h: expected a number above 0, got 0", lambda: numerical_gradient(cubic, X2, h=0)),
+    (ValueError, "h: expected a number above 0, got 0.0", lambda: numerical_gradient(cubic, X2, h=0)),
     (ValueError, "h: expected a number above 0, got inf", lambda: check_gradient(cubic, X2, X2, h=np.inf)),
-    (TypeError, "h: expected a number above 0, got '1'", lambda: numerical_gradient(cubic, X2, h="1")),
+    (TypeError, "h: expected a number, got '1' (str)", lambda: numerical_gradient(cubic, X2, h="1")),
     (
         ValueError,
         "h: expected a step that changes x, got 1e-05 where x is",
@@ -190,15 +190,31 @@ MISTAKES = [
     (TypeError, "grad: expected real numbers, got dtype <U1", lambda: check_gradient(cubic, X2, ["a", "b"])),
     (
         ValueError,
-        "n_checks: expected an integer of at least 1, got 0",
+        "n_checks: expected an integer at least 1, got 0",
         lambda: check_gradient(cubic, X2, X2, n_checks=0),
     ),
     (
         TypeError,
-        "n_checks: expected an integer of at least 1, got 1.5",
+        "n_checks: expected an integer, got 1.5 (float)",
         lambda: check_gradient(cubic, X2, X2, n_checks=1.5),
     ),
-    (ValueError, "rtol: expected a number of at least 0, got -1", lambda: check_gradient(cubic, X2, X2, rtol=-1)),
+    (ValueError, "rtol: expected a number at least 0, got -1.0", lambda: check_gradient(cubic, X2, X2, rtol=-1)),
+    (
+        TypeError,
+        "rng: expected None, an integer or a numpy Generator, got 'a' (str)",
+        lambda: check_gradient(cubic, X2, X2, rng="a"),
+    ),
+    (TypeError, "verbose: expected True or False, got 'no' (str)", lambda: check_gradient(cubic, X2, X2, verbose="no")),
+    (
+        TypeError,
+        "method: expected one of 'central', 'forward', got None",
+        lambda: numerical_gradient(cubic, X2, method=None),
+    ),
+    (
+        TypeError,
+        "x: expected an array without a mask, got a masked array",
+        lambda: numerical_gradient(cubic, np.ma.masked_array(X2, mask=[True, False])),
+    ),
 ]
 
 

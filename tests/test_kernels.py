@@ -155,6 +155,20 @@ def test_scores_and_moments():
             np.testing.assert_array_equal(got[2:], [present.min(axis=0), present.max(axis=0)])
 
 
+def test_moments_are_shifted_by_a_row_that_counts():
+    """Rows of weight 0 leave no trace: shifted by 1e9, a variance near 1 would have no digit left."""
+    X = np.random.default_rng(4).normal(size=(40, 3))
+    X[:2] = 1e9
+    weight = np.r_[0.0, 0.0, np.ones(38)]
+    sparse = scipy.sparse.csr_array(X)
+    matrices = _core.DenseMatrix(X), _core.CsrMatrix(sparse.data, sparse.indices, sparse.indptr, 3)
+    for level, matrix in itertools.product(levels(), matrices):
+        got = _core.moments(matrix, weight, 1)
+        # 38 additions and the squares of numbers of at most 4, in double: a few times 40 * 16 * 2^-53
+        for i, expected in enumerate((X[2:].mean(axis=0), X[2:].var(axis=0))):
+            np.testing.assert_allclose(got[i], expected, rtol=0, atol=3e-13, err_msg=level)
+
+
 @pytest.mark.parametrize("name", sm.optimizers.names())
 def test_updates(name):
     """Three steps of every rule and penalty; a step is of the size of its rate, and rounds to a few ulp of that and of W."""

@@ -80,6 +80,11 @@ def test_scores_are_those_of_the_arrays(path):
         ({"classes": ["a", "b"]}, "classes: expected 3 different names for 3 outputs, got 2"),
         ({"classes": ["a", "b", "b"]}, "classes: expected 3 different names"),
         ({"classes": [1.5, 2.5, 3.5]}, r"classes: expected int or str, got 1.5 \(float\)"),
+        ({"classes": "abc"}, r"classes: expected a sequence of names, got 'abc' \(str\)"),
+        ({"feature_names": 5}, r"feature_names: expected a sequence of names, got 5 \(int\)"),
+        ({"options": [1]}, "options: expected a mapping, got a list"),
+        ({"loss": ["hinge"]}, "loss: expected one of 'softmax', .*, got a list"),
+        ({"W": np.ma.masked_array(W, mask=W > 0)}, "W: expected an array without a mask"),
         ({"feature_names": ["a"]}, "feature_names: expected 5 names, one a column of W, got 1"),
         ({"options": {"f": print}}, "options: expected JSON values, got <built-in function print>"),
     ],
@@ -248,3 +253,12 @@ def test_missing_file_and_directory_are_os_errors(tmp_path):
         load_model(tmp_path / "none")
     with pytest.raises(OSError, match=r"(?i)directory|denied"):
         load_model(tmp_path)
+
+
+def test_scores_check_their_arguments(path):
+    model, X = load_model(path), np.ones((2, 5), np.float32)
+    with pytest.raises(ValueError, match="X: expected 5 features as W has, got 4"):
+        model.predict_scores(X[:, :4])
+    for threads in (0, -1, 65536):
+        with pytest.raises(ValueError, match=f"num_threads: expected an integer at least 1.*, got {threads}"):
+            model.predict_scores(X, num_threads=threads)

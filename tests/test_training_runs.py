@@ -205,6 +205,22 @@ def test_warm_start_is_in_raw_units():
     assert (wide.W.shape, wide.W.dtype, wide.intercept.dtype) == ((5, D), np.float32, np.float32)
 
 
+@pytest.mark.parametrize(
+    "data", [X.astype(np.float32), SPARSE.astype(np.float32), X], ids=["dense", "sparse", "double"]
+)
+@pytest.mark.parametrize("exponent", [-1000, -160, -130, 126, 900])
+def test_the_scale_of_the_weights_does_not_matter(data, exponent):
+    """All multiplied by a power of two, also one that float32 does not hold: the very same bits."""
+    options = {"batch_size": 8, "epochs": 2, "rng": SEED}
+    scaled = np.ldexp(WEIGHTS, exponent)
+    one, other = (sm.fit(data, Y, sample_weight=weight, **options) for weight in (WEIGHTS, scaled))
+    assert one.W.tobytes() == other.W.tobytes()
+    assert [record.loss for record in one.history] == [record.loss for record in other.history]
+    W = one.W + 1
+    one, other = (sm.loss_and_grad(W, data, Y, sample_weight=weight) for weight in (WEIGHTS, scaled))
+    assert (one.loss, one.grad.tobytes()) == (other.loss, other.grad.tobytes())
+
+
 def test_dtypes_of_the_result():
     for data, dtype in [
         (X, np.float64),
@@ -258,6 +274,12 @@ def test_divergence_names_the_rate_and_what_to_try():
         sm.fit(X.astype(np.float32), X[:, 0], loss="mse", optimizer=sm.optimizers.SGD(lr=1e30))
     with pytest.raises(FloatingPointError, match=r"; try one ten times smaller$"):
         sm.fit(X, X[:, 0], loss="mse", optimizer=sm.optimizers.SGD(lr=1e300), standardize=True)
+    # Weights of 1e29 after the only step are finite in float32, their scores of features of 1e30 are not.
+    huge = (1e30 * X).astype(np.float32)
+    with pytest.raises(
+        FloatingPointError, match=r"^lr: training diverged at step 1 \(epoch 1\) .* 0\.1: scores of the val"
+    ):
+        sm.fit(huge, Y, validation=(huge, Y), batch_size=None, epochs=1)
 
 
 def test_nothing_of_the_size_of_X_is_made():

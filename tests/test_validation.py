@@ -303,8 +303,8 @@ def test_numbers_that_float32_does_not_hold():
     hint = "; X or W of float64 makes the arithmetic float64"
     text = "y: expected numbers that float32 holds, got 1e+300 at row 1, output 0" + hint
     assert refusal(sm.fit, X, [1.0, 1e300], loss="mse") == ("ValueError", text)
-    text = "sample_weight: expected numbers that float32 holds, got 1e+300 at row 0" + hint
-    assert refusal(sm.fit, X, [1, -1], loss="logistic", sample_weight=[1e300, 1]) == ("ValueError", text)
+    text = "positive_weight: expected numbers that float32 holds, got 1e+300 at row 0" + hint
+    assert refusal(sm.fit, X, [1, -1], loss="logistic", positive_weight=[1e300]) == ("ValueError", text)
 
 
 def test_scalars():
@@ -316,6 +316,8 @@ def test_scalars():
         ((as_number, "lr", -1), "lr: expected a number at least 0, got -1.0"),
         ((as_number, "lr", np.nan), "lr: expected a number at least 0, got nan"),
         ((as_number, "lr", np.inf), "lr: expected a number at least 0, got inf"),
+        ((as_number, "lr", 10**400), "lr: expected a number at least 0, got inf"),
+        ((as_number, "lr", -(10**400)), "lr: expected a number at least 0, got -inf"),
         ((as_number, "p", 2, 0, 1), "p: expected a number from 0 to 1, got 2.0"),
         ((as_integer, "epochs", 0), "epochs: expected an integer at least 1, got 0"),
         ((as_integer, "n", 2**70), f"n: expected an integer at least 1 and at most {2**63 - 1}, got {2**70}"),
@@ -373,3 +375,21 @@ def test_refused_input_is_left_as_it_was():
     with pytest.raises(ValueError, match=re.escape("y: expected labels 0..1, got 5 at row 2")):
         sm.fit(X, y, W0=np.zeros((2, 2)), rng=rng)
     assert rng.bit_generator.state == state
+
+
+def test_masks_and_ragged_sequences_are_refused_everywhere():
+    """A mask that is passed over would count what its owner took out."""
+    X, y, W = np.ones((2, 2)), np.array([1, -1]), np.zeros((1, 2))
+    masked = np.ma.masked_array([1.0, 2.0], mask=[True, False])
+    for argument, value in (
+        ("W", masked.reshape(1, 2)),
+        ("intercept", masked[:1]),
+        ("sample_weight", masked),
+        ("positive_weight", masked[1:]),
+    ):
+        arguments = {"W": W, "X": X, "y": y, "loss": "logistic", argument: value}
+        message = f"{argument}: expected an array without a mask, got a masked array"
+        assert refusal(sm.loss_and_grad, **arguments) == ("TypeError", message)
+        arguments[argument] = [[1.0, 2.0], [3.0]]
+        message = f"{argument}: expected rows of the same length, got a ragged sequence"
+        assert refusal(sm.loss_and_grad, **arguments) == ("ValueError", message)

@@ -25,6 +25,8 @@ void moments(const MatrixView& X, const double* sample_weight, const MomentsResu
        weight = Buffer<double>::zeros(d);
   double total = 0;
   for (int64_t i = 0; i < n; ++i) total += sample_weight ? sample_weight[i] : 1;
+  int64_t first_row = 0;  // that counts: the values of one that does not may be anywhere
+  while (sample_weight && first_row + 1 < n && sample_weight[first_row] == 0) ++first_row;
   for (int64_t j = 0; j < d; ++j) {
     result.smallest[j] = std::numeric_limits<double>::infinity();
     result.largest[j] = -std::numeric_limits<double>::infinity();
@@ -34,7 +36,7 @@ void moments(const MatrixView& X, const double* sample_weight, const MomentsResu
   Layouts::for_each([&]<class Layout>(int layout) {
     if (layout != X.layout) return;
     sparse = Layout::width == 1;
-    Layout::each_stored(X, 0, [&](int64_t j, double x) { shift[j] += x; });
+    Layout::each_stored(X, first_row, [&](int64_t j, double x) { shift[j] += x; });
   });
 
   const auto kernel = kernels().moments[X.layout];

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TypedDict, cast
 
 from softmargin import _core
-from softmargin._validation import closest
+from softmargin._validation import MOST_THREADS, closest
 
 __all__ = [
     "BuildInfo",
@@ -73,7 +73,7 @@ def set_num_threads(n: int | None) -> None:
     TypeError
         ``n: expected an integer or None, got 2.5``
     ValueError
-        ``n: expected an integer from 1 to 65536, got 0; None goes back to the default``
+        ``n: expected an integer from 1 to 4096, got 0; None goes back to the default``
 
     Notes
     -----
@@ -93,8 +93,8 @@ def set_num_threads(n: int | None) -> None:
         return
     if not isinstance(n, numbers.Integral) or isinstance(n, bool):
         raise TypeError(f"n: expected an integer or None, got {n!r}")
-    if not 1 <= n <= 65536:
-        raise ValueError(f"n: expected an integer from 1 to 65536, got {n}; None goes back to the default")
+    if not 1 <= n <= MOST_THREADS:
+        raise ValueError(f"n: expected an integer from 1 to {MOST_THREADS}, got {n}; None goes back to the default")
     _core.set_num_threads(int(n))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from softmargin._validation import as_bool, as_generator, as_integer, as_number, as_plain, choose
 
 Float = npt.NDArray[np.float64]
 Index = tuple[int, ...]
@@ -78,7 +78,7 @@ def numerical_gradient(
     TypeError
         ``x: expected real numbers, got dtype <U1``; ``f: expected a function that returns the loss, got str``
     ValueError
-        ``h: expected a number above 0, got 0``; ``method: expected one of 'central', 'forward', got 'backward'``;
+        ``h: expected a number above 0, got 0.0``; ``method: expected one of 'central', 'forward', got 'backward'``;
         ``f: expected a finite loss, got nan at x moved by 1e-05 at index (0, 1)``
 
     Examples
@@ -89,13 +89,11 @@ def numerical_gradient(
     array([ 2., -6.])
     """
     point = _as_point(x)
-    _check_number("h", h, above=0)
-    if method not in _METHODS:
-        raise ValueError(f"method: expected one of {', '.join(map(repr, _METHODS))}, got {method!r}")
-    base = _loss(_call(f, point), "x") if method == "forward" else 0.0
+    h, central = as_number("h", h, low_open=True), choose("method", method, _METHODS) == "central"
+    base = _loss(_call(f, point), "x") if not central else 0.0
     gradient = np.empty_like(point)
     for index in np.ndindex(point.shape):
-        gradient[index] = _difference(f, point, index, h, None if method == "central" else base)
+        gradient[index] = _difference(f, point, index, h, None if central else base)
     return gradient
 
 
@@ -144,7 +142,7 @@ def check_gradient(
     TypeError
         ``x: expected real numbers, got dtype <U1``; ``f: expected (loss, grad) where grad=None, got float``
     ValueError
-        ``grad: expected shape (2, 3) as x, got shape (3, 2)``; ``n_checks: expected an integer of at least 1, got 0``;
+        ``grad: expected shape (2, 3) as x, got shape (3, 2)``; ``n_checks: expected an integer at least 1, got 0``;
         ``grad: expected finite numbers, got nan at index (0,)``; and those of `numerical_gradient`
 
     Examples
@@ -160,17 +158,17 @@ def check_gradient(
     WRONG: largest relative error 5.0e-01 at index (0,)
     """
     point = _as_point(x)
-    _check_number("h", h, above=0)
-    _check_number("rtol", rtol, at_least=0)
+    h, rtol, verbose = as_number("h", h, low_open=True), as_number("rtol", rtol), as_bool("verbose", verbose)
+    generator = as_generator(rng)
     if n_checks is not None:
-        _check_number("n_checks", n_checks, at_least=1, integer=True)
+        n_checks = as_integer("n_checks", n_checks)
     if point.size == 0:
         raise ValueError(f"x: expected at least one coordinate, got shape {point.shape}")
     analytic = _analytic(f, point, grad)
 
     places = np.arange(point.size)
     if n_checks is not None and n_checks < point.size:
-        places = np.random.default_rng(rng).choice(point.size, size=int(n_checks), replace=False)
+        places = generator.choice(point.size, size=n_checks, replace=False)
     numerical = np.full(point.shape, np.nan)
     floor, worst_error = _error_floor(analytic), -1.0
     worst_index: Index = ()
@@ -187,7 +185,7 @@ def check_gradient(
 
 def _as_point(x: npt.ArrayLike) -> Float:
     """Return a float64 copy of x, in C order."""
-    array = np.asarray(x)
+    array = as_plain("x", x)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"x: expected real numbers, got dtype {array.dtype}")
     point = np.array(array, dtype=np.float64, order="C")
@@ -195,20 +193,6 @@ def _as_point(x: npt.ArrayLike) -> Float:
         index = _first(~np.isfinite(point))
         raise ValueError(f"x: expected finite numbers, got {point[index]} at index {index}")
     return point
-
-
-def _check_number(
-    name: str, value: Any, *, above: float = -math.inf, at_least: float = -math.inf, integer: bool = False
-) -> None:
-    kind, bound = (
-        ("an integer" if integer else "a number"),
-        (f"of at least {at_least}" if at_least > above else f"above {above}"),
-    )
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral if integer else numbers.Real):
-        raise TypeError(f"{name}: expected {kind} {bound}, got {value!r}")
-    amount = float(value)
-    if not (math.isfinite(amount) and amount > above and amount >= at_least):
-        raise ValueError(f"{name}: expected {kind} {bound}, got {value!r}")
 
 
 def _difference(f: Callable[[Float], Any], point: Float, index: Index, h: float, base: float | None) -> float:
@@ -260,7 +244,7 @@ def _analytic(
         given = result[1]
     elif callable(grad):
         given = grad(point.copy())
-    array = np.asarray(given)
+    array = as_plain("grad", given)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"grad: expected real numbers, got dtype {array.dtype}")
     if array.shape != point.shape:

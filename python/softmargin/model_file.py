@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softmargin import _core
+from softmargin._validation import as_plain, choose, describe
+from softmargin.model import LinearModel
 
 __all__ = ["Model", "load_model", "save_model"]
 
@@ -34,7 +36,7 @@ ClassName = int | str
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(LinearModel):
     """A linear model as it is stored: scores are ``X W^T + intercept``.
 
     Attributes
@@ -60,12 +62,6 @@ class Model:
     feature_names: tuple[str, ...] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     softmargin_version: str = ""
-
-    def predict_scores(self, X: Any, *, num_threads: int | None = None) -> Array:
-        """Scores ``X W^T + intercept``, (n_samples, n_outputs), in W's dtype; X in any layout that ``fit`` takes."""
-        from softmargin._validation import as_matrix
-
-        return np.asarray(_core.scores(self.W, self.intercept, as_matrix(X), num_threads=num_threads or 0))
 
 
 def save_model(
@@ -122,11 +118,14 @@ def save_model(
 
     from softmargin import __version__
 
-    arrays = {"W": np.ascontiguousarray(W)}
+    loss = choose("loss", loss, _core.registry()["losses"])
+    arrays = {"W": np.ascontiguousarray(as_plain("W", W))}
     if intercept is not None:
-        arrays["intercept"] = np.ascontiguousarray(intercept)
-    names = None if classes is None else [_class_name(value) for value in classes]
-    features = None if feature_names is None else [str(name) for name in feature_names]
+        arrays["intercept"] = np.ascontiguousarray(as_plain("intercept", intercept))
+    names = None if classes is None else [_class_name(value) for value in _sequence("classes", classes)]
+    features = None if feature_names is None else [str(name) for name in _sequence("feature_names", feature_names)]
+    if not isinstance(options, Mapping | None):
+        raise TypeError(f"options: expected a mapping, got {describe(options)}")
     _check(arrays, loss, names, features)
     texts = {
         "format": FORMAT,
@@ -268,6 +267,15 @@ def _parse_list(texts: Mapping[str, str], key: str, kinds: tuple[type, ...]) -> 
     if values is not None and not (isinstance(values, list) and {type(value) for value in values} <= set(kinds)):
         raise ValueError(f"metadata {key!r} that is not a list of names")
     return values
+
+
+def _sequence(argument: str, values: Any) -> list[Any]:
+    try:
+        if not isinstance(values, str | bytes):
+            return list(values)
+    except TypeError:  # nothing to iterate over
+        pass
+    raise TypeError(f"{argument}: expected a sequence of names, got {describe(values)}")
 
 
 def _class_name(value: Any) -> ClassName:

@@ -20,6 +20,7 @@ from softmargin._validation import (
     as_threads,
     as_weights,
     choose,
+    of_ordinary_size,
     read_matrix,
 )
 from softmargin.penalties import Penalty, as_spec
@@ -82,14 +83,13 @@ def read_data(
     matrix = read_matrix(X)
     n_samples = matrix.n_samples
     targets, n_outputs = as_targets(y, name, info, n_samples, n_outputs)
-    weight = as_sample_weight(sample_weight, n_samples)
+    weight = of_ordinary_size(as_sample_weight(sample_weight, n_samples))
     positive = as_positive_weight(positive_weight, name, info, n_outputs)
     dtype = matrix.weight_dtype if dtype is None else dtype
     if targets.dtype.kind == "f" and targets.dtype != dtype:
         targets = as_dtype("y", targets, dtype)
-    for argument, weights in (("sample_weight", weight), ("positive_weight", positive)):
-        if weights is not None:
-            as_dtype(argument, weights, dtype)  # float64 as they are, cast where a loss is multiplied by them
+    if positive is not None:
+        as_dtype("positive_weight", positive, dtype)  # float64 as they are, cast where a loss is multiplied by them
     checked = (targets, name, n_outputs, as_number("margin", margin), as_number("delta", delta, low_open=True))
     problem = _problem(matrix, *checked, weight, positive, dtype)
     return Data(problem, matrix, targets, weight, positive, info["target"], n_outputs, dtype, name, *checked[3:])

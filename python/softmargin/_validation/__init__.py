@@ -1,8 +1,10 @@
 """Arguments from outside become what the core expects, or an error that says what was expected, what came, and what to do."""
 
+from .arrays import as_plain
 from .matrix import Matrix, as_matrix, read_matrix
 from .options import Options, make_class, parameters_section
 from .scalars import (
+    MOST_THREADS,
     as_bool,
     as_generator,
     as_integer,
@@ -14,10 +16,11 @@ from .scalars import (
     describe,
     first_bad,
 )
-from .targets import as_dtype, as_positive_weight, as_sample_weight, as_targets
+from .targets import as_dtype, as_positive_weight, as_sample_weight, as_targets, of_ordinary_size
 from .weights import as_gradient, as_intercept, as_output, as_weights
 
 __all__ = [
+    "MOST_THREADS",
     "Matrix",
     "Options",
     "as_bool",
@@ -29,6 +32,7 @@ __all__ = [
     "as_matrix",
     "as_number",
     "as_output",
+    "as_plain",
     "as_positive_weight",
     "as_sample_weight",
     "as_seed",
@@ -40,6 +44,7 @@ __all__ = [
     "describe",
     "first_bad",
     "make_class",
+    "of_ordinary_size",
     "parameters_section",
     "read_matrix",
 ]

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 # What a number may be at most: far beyond any use, and products of two stay finite after a cast of the result.
 LARGEST = 1e300
+# More than any machine has processors; a team of 65536 overflows the stack on which libgomp starts its threads.
+MOST_THREADS = 4096
 
 
 def choose(argument: str, value: object, choices: Iterable[str]) -> str:
@@ -94,7 +96,10 @@ def as_number(
         value = value.item()
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument}: expected a number, got {describe(value)}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond float64
+        number = math.inf if value > 0 else -math.inf  # type: ignore[operator]
     inside = (low < number if low_open else low <= number) and (number < high if high_open else number <= high)
     if not inside:  # NaN is never inside
         raise ValueError(f"{argument}: expected {interval(low, high, low_open, high_open)}, got {number!r}")
@@ -170,7 +175,7 @@ def as_threads(value: object) -> int:
     if value is None:
         return 0
     try:
-        return as_integer("num_threads", value, 1, 65536)
+        return as_integer("num_threads", value, 1, MOST_THREADS)
     except ValueError as error:
         raise ValueError(f"{error}; None stands for the default") from None
 

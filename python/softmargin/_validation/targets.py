@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import as_plain
 from .scalars import describe, first_bad, show
 
 # A row of a distribution may be off 1 by this much: k numbers that were normalised in float32 sum to 1 within about
@@ -200,6 +201,22 @@ def as_sample_weight(sample_weight: Any, n_samples: int) -> npt.NDArray[np.float
     return weight
 
 
+def of_ordinary_size(sample_weight: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64] | None:
+    """Return weights of which the largest is between 2^-10 and 2^10: F does not change when all are scaled alike.
+
+    float32 holds no weight of 1e-50, and no gradient of one of 1e38. A power of two changes no bit of what is left.
+
+    Examples
+    --------
+    >>> of_ordinary_size(np.array([1.0, 3.0])), of_ordinary_size(np.array([2.0**-60, 2.0**-61]))
+    (array([1., 3.]), array([0.5 , 0.25]))
+    """
+    if sample_weight is None:
+        return None
+    exponent = int(np.frexp(sample_weight.max())[1])
+    return sample_weight if abs(exponent) <= 10 else np.ldexp(sample_weight, -exponent)
+
+
 def as_positive_weight(
     positive_weight: Any, loss: str, info: Mapping[str, Any], n_outputs: int
 ) -> npt.NDArray[np.float64] | None:
@@ -226,7 +243,7 @@ def _weights(argument: str, values: Any, length: int) -> npt.NDArray[np.float64]
     """Numbers of at least 0 and finite, (length,) float64."""
     if values is None:
         return None
-    array = np.asarray(values)
+    array = as_plain(argument, values)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: expected numbers, got dtype {array.dtype}")
     if array.shape != (length,):

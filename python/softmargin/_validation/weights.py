@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import as_plain
+
 FLOATS = (np.float32, np.float64)
 
 
@@ -47,7 +49,7 @@ def as_intercept(argument: str, b: Any, n_outputs: int, dtype: npt.DTypeLike) ->
     >>> as_intercept("intercept", [0.5], 1, np.float32)
     array([0.5], dtype=float32)
     """
-    array = np.asarray(b)
+    array = as_plain(argument, b)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: expected numbers, got dtype {array.dtype}")
     if array.shape != (n_outputs,):
@@ -64,7 +66,7 @@ def as_gradient(argument: str, grad: Any, W: npt.NDArray[Any]) -> npt.NDArray[An
     >>> as_gradient("grad", [[1, 2]], np.zeros((1, 2)))
     array([[1., 2.]])
     """
-    array = np.asarray(grad)
+    array = as_plain(argument, grad)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: expected numbers, got dtype {array.dtype}")
     if array.shape != W.shape:
@@ -102,7 +104,7 @@ def as_output(argument: str, array: Any, shape: tuple[int, ...], dtype: npt.DTyp
 
 
 def _floats(argument: str, values: Any) -> npt.NDArray[Any]:
-    array = np.asarray(values)
+    array = as_plain(argument, values)
     if array.dtype.newbyteorder("=") not in FLOATS:
         hint = f"; use {argument}.astype(np.float64)" if array.dtype.kind in "biuf" else ""
         raise TypeError(f"{argument}: expected float32 or float64, got dtype {array.dtype}{hint}")

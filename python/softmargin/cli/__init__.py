@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 _EXTRA = frozenset({"cyclopts", "rich", "matplotlib", "polars"})  # what softmargin[cli] installs
 
@@ -16,6 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         The words after `softmargin`; by default those of this process.
     """
+    if argv is None:
+        _prepare_streams()
     try:
         from softmargin.cli.app import run
 
@@ -27,5 +32,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'error: {package} is not installed; run: pip install "softmargin[cli]"', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        return _interrupted()
+    except ImportError as error:  # what a Ctrl-C in the middle of loading a compiled module becomes
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        return _interrupted()
+
+
+def _prepare_streams() -> None:
+    """Let no character that a terminal's encoding lacks, and no closed stdout, end a command that did its work."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the shell, as `>&-` does
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _interrupted() -> int:
+    print("interrupted", file=sys.stderr)
+    return 130

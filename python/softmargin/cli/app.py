@@ -92,8 +92,6 @@ def predict(
     if scores and proba:
         raise CliError("--proba: expected one of --scores and --proba, got both")
     kind = "scores" if scores else "proba" if proba else "labels"
-    if output is not None and not output.parent.is_dir():
-        raise CliError(f"--output: expected an existing directory, got {output.parent}")
     return command(model, file, read, kind=kind, output=output, threads=threads, as_json=json)
 
 
@@ -148,5 +146,5 @@ def _fail(message: str) -> int:
 
 
 def _help_hint(argv: list[str]) -> str:
-    command = next((word for word in argv if word in ("demo", "train", "predict", "info")), None)
+    command = next((word for word in argv if not word.startswith("-") and word in app), None)
     return f" See softmargin {command + ' ' if command else ''}--help"

@@ -18,6 +18,7 @@ from softmargin.bench.cases import CASES
 from softmargin.bench.roofline import draw
 from softmargin.bench.run import blas_threads, run
 from softmargin.cli.errors import CliError, choose
+from softmargin.cli.options import check_threads
 from softmargin.cli.progress import speaker
 
 QUICK = 0.1  # of the rows
@@ -28,8 +29,7 @@ def bench(output: Path, names: Sequence[str], *, quick: bool, threads: int | Non
     import_module("matplotlib")  # if it is missing, that is told now and not at the end
 
     start = time.perf_counter()
-    if threads is not None and threads < 1:
-        raise CliError(f"--threads: expected at least 1, got {threads}")
+    check_threads(threads)
     cases = chosen(names)
     if output.exists() and not output.is_dir():
         raise CliError(f"--output: expected a directory, got the file {output}")

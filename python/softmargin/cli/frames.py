@@ -24,6 +24,7 @@ def read_frame(path: Path, *, parquet: bool, header: bool = True) -> pl.DataFram
         if parquet:
             return pl.read_parquet(path)
         frame = pl.read_csv(path, has_header=header, infer_schema_length=None)
+        frame = _numbers_as_text(frame)
         if not header:  # polars 1 counts these from 1, polars 2 from 0
             frame.columns = [f"column_{number}" for number in range(frame.width)]
         return frame
@@ -31,6 +32,15 @@ def read_frame(path: Path, *, parquet: bool, header: bool = True) -> pl.DataFram
         kind = "a parquet file" if parquet else "comma-separated values"
         reason = str(error).strip().splitlines()[0]
         raise CliError(f"{path.name}: expected {kind}, got something else ({reason})") from None
+
+
+def _numbers_as_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text that is numbers all through, with blanks around them or a nan among them, as float64."""
+    import polars as pl
+
+    numbers = frame.select(pl.col(pl.String).str.strip_chars().cast(pl.Float64, strict=False))
+    whole = [values for values in numbers if values.null_count() == frame[values.name].null_count()]
+    return frame.with_columns(whole)
 
 
 def column(frame: pl.DataFrame, option: str, name: str) -> str:
@@ -78,7 +88,10 @@ def target_values(frame: pl.DataFrame, name: str) -> NDArray[Any]:
         row = values.is_null().arg_max()
         raise CliError(f"column {name!r}: expected a target in every row, got none in data row {_nth(row)}")
     if not values.dtype.is_numeric() and values.dtype != pl.Boolean:
-        return np.array(values.cast(pl.String).to_list(), dtype=np.str_)
+        try:
+            return np.array(values.cast(pl.String).to_list(), dtype=np.str_)
+        except pl.exceptions.PolarsError:
+            raise CliError(f"column {name!r}: expected numbers or text as target, got type {values.dtype}") from None
     return np.asarray(values.to_numpy())
 
 
@@ -95,10 +108,15 @@ def _not_numbers(frame: pl.DataFrame, name: str) -> CliError:
     """Which value of a column is no number, and whether it is the odd one out or the column is text."""
     import polars as pl
 
-    values = frame[name].cast(pl.String, strict=False)
+    try:
+        values = frame[name].cast(pl.String, strict=False)
+    except pl.exceptions.PolarsError:  # lists and the like
+        return CliError(
+            f"column {name!r}: expected numbers, got type {frame.schema[name]}", f"leave it out with {_drop(name)}"
+        )
     bad = values.cast(pl.Float64, strict=False).is_null() & values.is_not_null()
     row = bad.arg_max()
-    text = repr(values[row or 0])
+    text = repr(values[row]) if row is not None and bad.any() else f"type {frame.schema[name]}"
     text = text if len(text) <= 40 else text[:37] + "…'"
     if int(bad.sum()) * 2 < len(values):
         return CliError(

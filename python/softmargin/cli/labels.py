@@ -18,11 +18,9 @@ Array = NDArray[Any]
 def encode(y: Array, loss: str, class_names: Sequence[str] | None) -> tuple[Array, tuple[ClassName, ...] | None]:
     """The targets that `loss` takes, and what the classes are called (None for a regression).
 
-    Classes become 0..k-1 in sorted order; two of them become -1 and +1 for a loss on signs. `class_names` replace
-    labels that are their positions.
+    Classes become 0..k-1 in sorted order. `class_names` replace labels that are their positions.
     """
-    kind = _core.registry()["losses"][loss]["target"]
-    if kind == "real":
+    if _core.registry()["losses"][loss]["target"] == "real":
         return _real(y), None
     labels = class_labels(y)
     values, codes = np.unique(labels, return_inverse=True)
@@ -35,15 +33,20 @@ def encode(y: Array, loss: str, class_names: Sequence[str] | None) -> tuple[Arra
             f"for a regression give --loss {'|'.join(losses_for('real'))}",
         )
     classes: tuple[ClassName, ...] = tuple(named(values, class_names).tolist())
-    if kind == "signs" and len(classes) == 2:
-        return np.where(codes == 1, 1.0, -1.0), classes
     return codes, classes
 
 
-def class_labels(y: Array) -> Array:
+def encode_test(y: Array, classes: Sequence[ClassName] | None, class_names: Sequence[str] | None) -> Array:
+    """The targets of a test set as those of the training: codes, -1 for a label that is none of `classes`, or numbers."""
+    if classes is None:
+        return _real(y, "y_test")
+    return codes_of(named(class_labels(y, "y_test"), class_names), classes)
+
+
+def class_labels(y: Array, name: str = "y") -> Array:
     """One label a row as int64 or text: whole floats are integers (libsvm text has no others), booleans are text."""
     if y.ndim != 1:
-        raise CliError(f"y: expected one class label a row, got shape {y.shape}")
+        raise CliError(f"{name}: expected one class label a row, got shape {y.shape}")
     if y.dtype.kind == "b":
         return np.where(y, "true", "false")
     if y.dtype.kind == "S":
@@ -52,15 +55,15 @@ def class_labels(y: Array) -> Array:
         return y if y.dtype.kind == "U" else y.astype(np.int64, copy=False)
     if y.dtype.kind == "u":
         if len(y) and int(y.max()) > np.iinfo(np.int64).max:
-            raise CliError(f"y: expected labels below 2**63, got {int(y.max())}")
+            raise CliError(f"{name}: expected labels below 2**63, got {int(y.max())}")
         return y.astype(np.int64)
     if y.dtype.kind != "f":
-        raise CliError(f"y: expected integers or text, got dtype {y.dtype}")
-    odd = ~(np.isfinite(y) & (y == np.round(y)) & (np.abs(y) < 2.0**53))
+        raise CliError(f"{name}: expected integers or text, got dtype {y.dtype}")
+    odd = ~(np.isfinite(y) & (y == np.round(y)) & (np.abs(y.astype(np.float64)) < 2.0**53))
     if odd.any():
         row = int(odd.argmax())
         hint = f"for a regression give --loss {'|'.join(losses_for('real'))}"
-        raise CliError(f"y: expected class labels, got {y[row]} in row {row + 1}", hint)
+        raise CliError(f"{name}: expected class labels, got {y[row]} in row {row + 1}", hint)
     return y.astype(np.int64)
 
 
@@ -118,13 +121,13 @@ def losses_for(kind: str) -> tuple[str, ...]:
     return tuple(name for name, facts in _core.registry()["losses"].items() if facts["target"] == kind)
 
 
-def _real(y: Array) -> Array:
+def _real(y: Array, name: str = "y") -> Array:
     if y.dtype.kind not in "fiub":
         raise CliError(
-            f"y: expected real targets, got dtype {y.dtype}", f"for classes give --loss {losses_for('classes')[0]}"
+            f"{name}: expected real targets, got dtype {y.dtype}", f"for classes give --loss {losses_for('classes')[0]}"
         )
     bad = ~np.isfinite(y)
     if bad.any():
         row = int(bad.reshape(len(y), -1).any(axis=1).argmax())
-        raise CliError(f"y: expected finite numbers, got {y[row]} in row {row + 1}")
+        raise CliError(f"{name}: expected finite numbers, got {y[row]} in row {row + 1}")
     return np.ascontiguousarray(y, dtype=np.float64)

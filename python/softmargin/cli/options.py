@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter, Token
 
 from softmargin import _core, schedules
+from softmargin._validation import MOST_THREADS
 from softmargin.cli.errors import CliError
 
 _REGISTRY = _core.registry()
@@ -38,6 +39,12 @@ def whole(_type: object, tokens: Sequence[Token]) -> int | str:
     except ValueError:
         other = ", or full" if token.keyword == "--batch-size" else ""
         raise CliError(f"{token.keyword}: expected an integer{other}, got {token.value!r}") from None
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise CliError for a number of threads that the core does not take."""
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise CliError(f"--threads: expected 1 to {MOST_THREADS}, got {threads}")
 
 
 @Parameter(name="*")

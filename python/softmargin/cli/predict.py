@@ -13,7 +13,8 @@ import numpy as np
 
 from softmargin.cli import labels
 from softmargin.cli.errors import CliError
-from softmargin.cli.options import ReadOptions
+from softmargin.cli.options import ReadOptions, check_threads
+from softmargin.cli.output import check_output
 from softmargin.cli.tables import Reading, Table, read_table
 from softmargin.model_file import Model, load_model
 
@@ -29,8 +30,9 @@ def predict(
     as_json: bool,
 ) -> int:
     """Write one line a sample; `kind` is "labels", "scores" or "proba". The accuracy, if known, goes to stderr."""
-    if threads is not None and threads < 1:
-        raise CliError(f"--threads: expected at least 1, got {threads}")
+    check_threads(threads)
+    if output is not None:
+        check_output(output, model_file, file)
     if not model_file.exists():
         raise CliError(f"{model_file}: no such model", "softmargin train writes one")
     model = load_model(model_file)
@@ -79,13 +81,14 @@ def predict(
 
 def _reading(model: Model, read: ReadOptions) -> Reading:
     """The options, completed by what the model remembers of the file it was trained on."""
-    target = model.options.get("target")
+    usual = model.options.get("target")
     zero_based = model.options.get("zero_based")
     return Reading(
         format=read.format,
-        target=read.target if read.target is not None else target if isinstance(target, str) else None,
+        target=read.target,
         drop=read.drop,
         header=not read.no_header,
+        usual_target=usual if isinstance(usual, str) else None,
         columns=model.feature_names,
         n_features=model.W.shape[1],
         zero_based=zero_based if isinstance(zero_based, bool) else None,

@@ -31,13 +31,15 @@ def penalty(name: str, alpha: float, l1_ratio: float | None) -> Any:
                 f"--l1-ratio: expected a penalty that has one, got {name!r}", f"--penalty {'|'.join(having)}"
             )
         given["l1_ratio"] = l1_ratio
+    elif "l1_ratio" in parameters:
+        raise CliError(f"--l1-ratio: expected a number from 0 to 1 with --penalty {name}, got none", "--l1-ratio 0.5")
     return _build(getattr(sm.penalties, known[name]["class_name"]), given)
 
 
 def optimizer(name: str, lr: float | None, settings: Sequence[str]) -> Any:
     """The update rule with its hyper-parameters; NAME=VALUE words become numbers, true and false, or pairs."""
     known = _core.registry()["optimizers"]
-    name = choose("--rule", name, known)
+    name = choose("--solver", name, known)
     defaults = {parameter[0]: parameter[1] for parameter in known[name]["hyperparameters"]}
     given: dict[str, Any] = {}
     for setting in settings:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softmargin.cli.errors import CliError
+
 _ROWS = 1024  # swapped at a time: the only extra memory
 
 
@@ -23,6 +25,10 @@ def hold_out(X: Any, y: NDArray[Any], share: float, seed: int) -> tuple[Any, NDA
     n_held = min(max(round(share * n), 1), n - 1)
     chosen = np.sort(_leave_one(np.random.default_rng(seed).permutation(n)[:n_held], y))
     n_held = len(chosen)
+    if n_held == 0:
+        raise CliError(
+            "--validation: expected rows to hold out, got only such as are alone in their class", "--validation 0"
+        )
     if not isinstance(X, np.ndarray):
         keep = np.ones(n, dtype=bool)
         keep[chosen] = False
@@ -40,11 +46,10 @@ def hold_out(X: Any, y: NDArray[Any], share: float, seed: int) -> tuple[Any, NDA
 
 
 def _leave_one(chosen: NDArray[np.intp], y: NDArray[Any]) -> NDArray[np.intp]:
-    """The chosen rows without one of each class (y: codes, or -1 and +1) of which they are all there are."""
+    """The chosen rows without one of each class (y: codes; no others are integers) of which they are all there are."""
     if y.dtype.kind != "i":
         return chosen
-    codes = np.maximum(y, 0)
-    all_of_it = np.bincount(codes) == np.bincount(codes[chosen], minlength=int(codes.max()) + 1)
-    first = np.unique(codes[chosen], return_index=True)
+    all_of_it = np.bincount(y) == np.bincount(y[chosen], minlength=int(y.max()) + 1)
+    first = np.unique(y[chosen], return_index=True)
     staying = [place for code, place in zip(*first, strict=True) if all_of_it[code]]
-    return np.delete(chosen, staying) if len(staying) < len(chosen) else chosen
+    return np.delete(chosen, staying)

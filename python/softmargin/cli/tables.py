@@ -15,6 +15,7 @@ from softmargin.cli.npz import Npz
 
 FORMATS = ("npz", "csv", "parquet", "libsvm")
 _SUFFIXES = {".npz": "npz", ".csv": "csv", ".parquet": "parquet"} | dict.fromkeys((".svm", ".libsvm", ".txt"), "libsvm")
+_ROWS = 256  # looked at in one piece; a mebibyte of flags for 4096 features
 
 
 @dataclass
@@ -38,12 +39,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read a file. `columns`, `n_features` and `zero_based` come from a model, so that a file fits it."""
+    """How to read a file.
+
+    `usual_target`, `columns`, `n_features` and `zero_based` come from a model, so that a file fits it.
+    """
 
     format: str | None = None
     target: str | None = None
     drop: Sequence[str] = ()
     header: bool = True
+    usual_target: str | None = None
     columns: Sequence[str] | None = None
     n_features: int | None = None
     zero_based: bool | None = None
@@ -62,6 +67,7 @@ def read_table(path: Path, how: Reading, purpose: Literal["train", "predict"]) -
             f"{path.name}: expected one of the endings {listed(_SUFFIXES)}, got {path.suffix!r}",
             f"say what it is with --format {'|'.join(FORMATS)}",
         )
+    _check_column_options(kind, how)
     if kind == "npz":
         table = _read_npz(path, purpose)
     elif kind == "libsvm":
@@ -70,7 +76,55 @@ def read_table(path: Path, how: Reading, purpose: Literal["train", "predict"]) -
         table = _read_frame(path, kind, how, purpose)
     if table.X.shape[0] == 0 or table.X.shape[1] == 0:
         raise CliError(f"{path.name}: expected samples with features, got shape {table.X.shape}")
+    _check_finite(table, path.name)
     return table
+
+
+def _check_column_options(kind: str, how: Reading) -> None:
+    """An option that such a file has no use for is a mistake, not something to pass over."""
+    if kind in ("npz", "libsvm"):
+        asked = {"--target": how.target is not None, "--drop": bool(how.drop), "--no-header": not how.header}
+    else:
+        asked = {"--no-header": kind == "parquet" and not how.header}
+    for option in (name for name, given in asked.items() if given):
+        takes = "csv" if option == "--no-header" else "csv or parquet"
+        raise CliError(f"{option}: expected a {takes} file with it, got {kind}")
+
+
+def _check_finite(table: Table, file: str) -> None:
+    """NaN and infinity are told here, where a row is still the file's row, and those of the test set before training."""
+    for name, X in ((table.part or "X", table.X), ("X_test", table.X_test)):
+        if X is None or (found := _first_bad(X)) is None:
+            continue
+        value, row, column = found
+        if table.feature_names is not None and not table.part:
+            where = (
+                f"column {table.feature_names[column]!r}: expected finite numbers, got {value} in data row {row + 1}"
+            )
+        elif isinstance(X, np.ndarray):
+            where = f"{name}: expected finite numbers, got {value} at {name}[{row}, {column}]"
+        else:
+            index = column if table.zero_based else column + 1
+            where = f"{file}: expected finite numbers, got {value} in sample {row + 1} at index {index}"
+        raise CliError(where)
+
+
+def _first_bad(X: Any) -> tuple[float, int, int] | None:
+    """The first value of X that is not finite, with its row and column; no copy of X is made."""
+    if not isinstance(X, np.ndarray):
+        bad = np.flatnonzero(~np.isfinite(X.data))
+        if not len(bad):
+            return None
+        row = int(np.searchsorted(X.indptr, bad[0], side="right")) - 1
+        return float(X.data[bad[0]]), row, int(X.indices[bad[0]])
+    if X.dtype == np.uint8:
+        return None
+    for start in range(0, len(X), _ROWS):
+        finite = np.isfinite(X[start : start + _ROWS])
+        if not finite.all():
+            row, column = (int(i) for i in np.argwhere(~finite)[0])
+            return float(X[start + row, column]), start + row, column
+    return None
 
 
 def _read_npz(path: Path, purpose: str) -> Table:
@@ -92,6 +146,8 @@ def _read_npz(path: Path, purpose: str) -> Table:
         table.y_test = _as_targets(archive.read("y_test"), "y_test", table.X_test.shape[0])
         if table.X_test.shape[1] != table.X.shape[1]:
             raise CliError(f"X_test: expected {table.X.shape[1]} features as {part} has, got {table.X_test.shape[1]}")
+        if table.y_test.shape[1:] != table.y.shape[1:]:  # type: ignore[union-attr]
+            raise CliError(f"y_test: expected as many targets a row as {label} has, got shape {table.y_test.shape}")
     for name, field in (("classes", "class_names"), ("feature_names", "feature_names")):
         if name in names:
             values = archive.read(name)
@@ -162,6 +218,8 @@ def _bad_line(path: Path) -> str:
                 return f"line {number}: {line[:40].decode(errors='replace').strip()!r}"
             if indices != sorted(set(indices)) or (indices and indices[0] < 0):
                 return f"line {number}: indices that do not rise"
+            if indices and indices[-1] > np.iinfo(np.int32).max:
+                return f"line {number}: the index {indices[-1]}"
     return "something else"
 
 
@@ -171,10 +229,10 @@ def _read_frame(path: Path, kind: str, how: Reading, purpose: str) -> Table:
     frame = frames.read_frame(path, parquet=kind == "parquet", header=how.header)
     if purpose == "train" and how.target is None:
         raise CliError("--target: expected the column to predict, got none", f"one of {listed(frame.columns)}")
-    if purpose == "train" and how.target is not None:
+    if how.target is not None:
         target: str | None = frames.column(frame, "--target", how.target)
     else:
-        target = how.target if how.target in frame.columns else None
+        target = how.usual_target if how.usual_target in frame.columns else None
     dropped = {frames.column(frame, "--drop", name) for name in how.drop}
     names = tuple(name for name in frame.columns if name != target and name not in dropped)
     if how.columns is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shlex
 import time
 import warnings
@@ -16,7 +15,8 @@ import numpy as np
 import softmargin as sm
 from softmargin.cli import labels, schedules, specs
 from softmargin.cli.errors import CliError, choose, one_line
-from softmargin.cli.options import SOLVERS, ReadOptions, TrainOptions
+from softmargin.cli.options import SOLVERS, ReadOptions, TrainOptions, check_threads
+from softmargin.cli.output import check_output
 from softmargin.cli.progress import EpochProgress, SolveProgress, speaker
 from softmargin.cli.split import hold_out
 from softmargin.cli.tables import Reading, Table, read_table
@@ -39,12 +39,14 @@ def train(file: Path, read: ReadOptions, options: TrainOptions) -> int:
     epochs = EPOCHS if options.epochs is None else options.epochs
     if options.schedule is not None:
         schedules.build(options.schedule, epochs, 1)  # a wrong one is told before the file is read
-    output = _output(file, options.output)
+    output = options.output or Path(file.stem + ".safetensors")
+    check_output(output, file)
 
     say = speaker(quiet=options.json)
     table = read_table(file, Reading(read.format, read.target, read.drop, not read.no_header), "train")
     assert table.y is not None
     y, classes = labels.encode(table.y, loss, table.class_names)
+    y_test = None if table.y_test is None else labels.encode_test(table.y_test, classes, table.class_names)
     say(f"read   {file.name}: {_shape(table)}, {_targets(y, classes)}")
     X_val: Any = None
     y_val: Any = None
@@ -90,7 +92,7 @@ def train(file: Path, read: ReadOptions, options: TrainOptions) -> int:
         classes,
         table.feature_names,
     )
-    score_of, score, n_scored = _score(model, table, X_val, y_val, options.threads)
+    score_of, score, n_scored = _score(model, (table.X_test, y_test), (X_val, y_val), options.threads)
     save_model(
         output,
         model.W,
@@ -184,8 +186,9 @@ def _as_option(error: Exception) -> str:
     """An error of `fit` in the words of the command line."""
     text = one_line(error).replace("standardize=True", "--standardize")
     name = text.partition(":")[0]
+    option = "epochs" if name == "max_epochs" else name
     known = {field.name for field in dataclasses.fields(TrainOptions)}
-    return f"--{name.replace('_', '-')}{text[len(name) :]}" if name in known else text
+    return f"--{option.replace('_', '-')}{text[len(name) :]}" if option in known else text
 
 
 def _check(options: TrainOptions) -> None:
@@ -193,8 +196,7 @@ def _check(options: TrainOptions) -> None:
         raise CliError(f"--epochs: expected at least 1, got {options.epochs}")
     if isinstance(options.batch_size, int) and options.batch_size < 1:
         raise CliError(f"--batch-size: expected at least 1, or full, got {options.batch_size}")
-    if options.threads is not None and options.threads < 1:
-        raise CliError(f"--threads: expected at least 1, got {options.threads}")
+    check_threads(options.threads)
     if options.seed < 0:
         raise CliError(f"--seed: expected 0 or more, got {options.seed}")
     if options.validation is not None and not 0 <= options.validation < 1:
@@ -202,32 +204,10 @@ def _check(options: TrainOptions) -> None:
         raise CliError(f"--validation: expected at least 0 and less than 1, got {options.validation}", hint)
 
 
-def _output(file: Path, output: Path | None) -> Path:
-    """Where the model goes; that it can be written there is found out before training, not after."""
-    path = output or Path(file.stem + ".safetensors")
-    if path.is_dir():
-        raise CliError(f"--output: expected a file, got the directory {path}")
-    if not path.parent.is_dir():
-        raise CliError(f"--output: expected an existing directory, got {path.parent}")
-    if not os.access(path.parent, os.W_OK):
-        raise CliError(f"--output: expected a directory that can be written to, got {path.parent}")
-    return path
-
-
-def _score(
-    model: Model, table: Table, X_val: Any, y_val: Any, threads: int | None
-) -> tuple[str | None, float | None, int]:
+def _score(model: Model, test: Any, held_out: Any, threads: int | None) -> tuple[str | None, float | None, int]:
     """What the score is of ("test" or "held-out"), accuracy or R², and how many rows it is on."""
-    if table.X_test is not None:
-        X, y, what = table.X_test, table.y_test, "test"
-        assert y is not None
-        if model.classes is not None:
-            y = labels.codes_of(labels.named(labels.class_labels(y), table.class_names), model.classes)
-    elif X_val is not None:
-        X, y, what = X_val, y_val, "held-out"
-        if model.classes is not None and y.dtype.kind == "f":
-            y = (y > 0).astype(np.int64)
-    else:
+    (X, y), what = (test, "test") if test[0] is not None else (held_out, "held-out")
+    if X is None:
         return None, None, 0
     scores = model.predict_scores(X, num_threads=threads)
     if model.classes is None:

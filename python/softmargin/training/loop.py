@@ -290,7 +290,13 @@ class _Run:
         start = time.perf_counter()
         loss, lr = self._steps(epoch)
         seconds = time.perf_counter() - start
-        val_loss, val_score = (None, None) if validation is None else validation.evaluate(*self.weights())
+        val_loss, val_score = None, None
+        if validation is not None:
+            try:
+                val_loss, val_score = validation.evaluate(*self.weights())
+            except FloatingPointError as error:
+                where = f"step {self.n_steps} (epoch {epoch + 1}) with a learning rate of {lr:g}"
+                raise self._diverged(f"lr: training diverged at {where}: {error}") from None
         record = EpochRecord(epoch + 1, loss, lr, seconds, val_loss, val_score)
         self.schedule_state = self.schedule.observe(self.schedule_state, record, self.base_lr)
         self.history.append(record)
@@ -307,11 +313,14 @@ class _Run:
             try:
                 total += self.trainer.run(rates)
             except FloatingPointError as error:
-                hint = "" if self.before.mean is not None else ", or standardize=True"
-                raise FloatingPointError(f"{error}; try one ten times smaller{hint}") from None
+                raise self._diverged(str(error)) from None
             self.n_steps += count
             lr = float(rates[-1])
         return total / n_steps, lr
+
+    def _diverged(self, what: str) -> FloatingPointError:
+        hint = "" if self.before.mean is not None else ", or standardize=True"
+        return FloatingPointError(f"{what}; try one ten times smaller{hint}")
 
     def weights(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
         """Return W and the intercept in raw units."""

@@ -32,10 +32,18 @@ class Validation:
         self.num_threads = num_threads
 
     def evaluate(self, W: npt.NDArray[Any], b: npt.NDArray[Any] | None) -> tuple[float, float]:
-        """Return the mean loss, weighted, without the penalty, and the score, which is not weighted."""
+        """Return the mean loss, weighted, without the penalty, and the score, which is not weighted.
+
+        Raises
+        ------
+        FloatingPointError
+            ``scores of the validation set overflow`` where they do.
+        """
         try:
             loss, _, _ = self.data.problem.loss_and_grad(W, b, gradient=False, num_threads=self.num_threads)
         except ValueError as error:  # X_val is looked at here for the first time
+            if str(error).startswith("W:"):
+                raise FloatingPointError("scores of the validation set overflow") from None
             raise ValueError(_renamed(error)) from None
         scores = _core.scores(W, b, self.data.matrix.core, self.num_threads)
         return loss, score(self.data.kind, scores, self.data.targets)

@@ -220,6 +220,8 @@ class LinearRegressor(RegressorMixin, NativeModel, LinearEstimator):  # type: ig
 
     def _held_out(self, X: Matrix, targets: Targets, options: Options) -> tuple[npt.NDArray[np.intp], Any]:
         n = X.n_samples
+        if n < 2:
+            raise ValueError("early_stopping: expected at least two samples, of which one can be held out, got one")
         count = min(max(round(options.validation_fraction * n), 1), n - 1)
         rows = np.sort(check_random_state(self.random_state).permutation(n)[:count])
         return rows, targets.y[rows]

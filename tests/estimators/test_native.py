@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.utils.validation import _get_feature_names
 
 import softmargin as sm
 from softmargin import LinearClassifier, LinearRegressor
@@ -170,7 +171,9 @@ def test_tables_and_tensors(digits, library):
     model = LinearClassifier(alpha=0.01, tol=1e-10).fit(table, y)
     np.testing.assert_array_equal(model.coef_, LinearClassifier(alpha=0.01, tol=1e-10).fit(X, y).coef_)
     np.testing.assert_array_equal(model.predict(table), model.predict(table))
-    if library != "torch":
+    if (
+        _get_feature_names(table) is not None
+    ):  # tensors have none, and scikit-learn 1.6 finds none in a table of polars 2
         assert model.feature_names_in_.tolist() == names
 
 

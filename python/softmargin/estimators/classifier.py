@@ -142,6 +142,9 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
     ------
     ValueError
         ``loss: expected one of 'softmax', ..., got 'sofmax'; did you mean 'softmax'?`` and the like, when `fit` is called.
+    FloatingPointError
+        ``lr: training diverged at step 38 (epoch 1) with a learning rate of 0.01: the loss is inf; try one ten times smaller``; of a
+        rate that was given, not of one that was found.
 
     Warns
     -----

@@ -73,6 +73,9 @@ class LinearRegressor(RegressorMixin, NativeModel, LinearEstimator):  # type: ig
     ------
     ValueError
         ``loss: expected one of 'mse', 'mae', 'huber', got 'mes'; did you mean 'mse'?`` and the like, when `fit` is called.
+    FloatingPointError
+        ``lr: training diverged at step 38 (epoch 1) with a learning rate of 0.01: the loss is inf; try one ten times smaller``; of a
+        rate that was given, not of one that was found.
 
     Warns
     -----

@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold
 from sklearn.utils.fixes import parse_version
 
 import softmargin as sm
+import softmargin.linear_model
 from softmargin.linear_model import LogisticRegression, LogisticRegressionCV
 
 from .agreement import BINARY, PROMISE, WEIGHTS, X, Y, assert_agrees, converged
@@ -190,6 +191,39 @@ def test_refusals_are_scikit_learns(options, message):
     for cls in [LogisticRegressionCV] + [sklearn.linear_model.LogisticRegressionCV] * NEWEST:
         with pytest.raises(ValueError, match=re.escape(message)):
             cls(**{**NEW, **options}).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"Cs": []}, "Cs: expected at least one number in a sequence, got shape (0,)"),
+        ({"Cs": [[1.0]]}, "Cs: expected at least one number in a sequence, got shape (1, 1)"),
+        ({"Cs": [1.0, 0.0]}, "Cs: expected numbers above 0, got 0"),
+        ({"Cs": [1.0, -1.0]}, "Cs: expected numbers above 0, got -1"),
+        ({"Cs": [np.nan]}, "Cs: expected numbers above 0, got nan"),
+        ({"l1_ratios": []}, "l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios=[])"),
+    ],
+)
+def test_nothing_to_choose_from_is_named(options, message):
+    """Where scikit-learn divides by zero, or fits a penalty that is negative."""
+    model = LogisticRegressionCV(**{**NEW, **options})
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.fit(X, Y)
+    assert not hasattr(model, "classes_")
+
+
+@newest
+@pytest.mark.parametrize("name", ["LogisticRegression", "LogisticRegressionCV"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_deprecated_penalty_is_told_in_scikit_learns_words(name):
+    """To the letter."""
+
+    def told(module):
+        with pytest.warns(FutureWarning) as caught:
+            getattr(module, name)(penalty="l2").fit(X, Y)
+        return [str(warning.message) for warning in caught if "'penalty'" in str(warning.message)]
+
+    assert told(softmargin.linear_model) == told(sklearn.linear_model)
 
 
 @newest

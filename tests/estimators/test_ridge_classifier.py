@@ -75,6 +75,14 @@ def test_narrow_numbers_are_read_as_they_are(dtype):
     assert_agrees(ours, converged(theirs(), narrow.astype(np.float64), load_digits().target))
 
 
+def test_sparse_labels_are_predicted_sparse():
+    """As by scikit-learn's: of the kind of the labels in `fit`."""
+    ours = RidgeClassifier().fit(X, scipy.sparse.csr_matrix(MULTILABEL)).predict(X)
+    expected = theirs().fit(X, scipy.sparse.csr_matrix(MULTILABEL)).predict(X)
+    assert type(ours) is type(expected)
+    np.testing.assert_array_equal(ours.toarray(), expected.toarray())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -83,6 +91,8 @@ def test_narrow_numbers_are_read_as_they_are(dtype):
         ({"alpha": [1.0, 2.0]}, "Number of targets and number of penalties do not correspond: 2 != 3"),
         ({"alpha": -1}, "The 'alpha' parameter of RidgeClassifier must be"),
         ({"alpha": [1.0, -2.0, 1.0]}, "alpha: expected numbers of at least 0, got -2.0"),
+        ({"class_weight": {0: -1}}, "class_weight: expected finite weights of at least 0, got -1"),
+        ({"class_weight": {0: np.inf}}, "class_weight: expected finite weights of at least 0, got inf"),
     ],
 )
 def test_refusals(options, message):

@@ -32,6 +32,17 @@ def classifier(**options):
     return LinearClassifier(**({"solver": ADAM, "random_state": 0, "max_epochs": 30, "alpha": 0.01} | options))
 
 
+def test_a_rate_that_diverges_is_named(digits):
+    """And nothing is fitted; a rate that is found instead is not above the loss at zero."""
+    X, y = digits
+    model = classifier(solver="SGD", learning_rate=1e3, loss="squared_hinge")
+    with pytest.raises(
+        FloatingPointError, match=r"^lr: training diverged at step .* with a learning rate of 1000: .*try one"
+    ):
+        model.fit(X, y)
+    assert not hasattr(model, "coef_")
+
+
 # -- stopping --------------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
@@ -22,7 +23,7 @@ from .base import LinearClassifierBase
 from .callbacks import with_callbacks
 from .inputs import take_rows
 from .labels import check_weights, encode, weights_of
-from .native import NativeModel, Targets
+from .native import NativeModel, Targets, check_left
 from .options import Options, takes_parts
 from .probabilities import PROBABILITIES, calibrated, normalized
 
@@ -141,6 +142,9 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
     ------
     ValueError
         ``loss: expected one of 'softmax', ..., got 'sofmax'; did you mean 'softmax'?`` and the like, when `fit` is called.
+    FloatingPointError
+        ``lr: training diverged at step 38 (epoch 1) with a learning rate of 0.01: the loss is inf; try one ten times smaller``; of a
+        rate that was given, not of one that was found.
 
     Warns
     -----
@@ -297,7 +301,11 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
 
     def _targets(self, y: Any, X: Matrix, sample_weight: Any, *, reset: bool) -> Targets:
         n = X.n_samples
-        if _has_columns(y) and type_of_target(y).startswith("multilabel"):
+        several = _has_columns(y) and type_of_target(y).startswith("multilabel")
+        if not reset and several != self._multilabel:
+            rows = f"(n_samples, {len(self.classes_)})" if self._multilabel else "(n_samples,)"
+            raise ValueError(f"y: expected shape {rows} as the model was made for, got {np.shape(y)}")
+        if several:
             return self._several_labels(y, n, sample_weight, reset=reset)
         classes, codes = encode(y, X=range(n), estimator=self)
         if reset:
@@ -425,6 +433,10 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         scores, loss = self._scores(X).astype(np.float64, copy=False), self.loss
         if self._calibration is not None:
             scores, loss = self._calibration * scores, "softmax"
+        elif loss not in PROBABILITIES:
+            raise NotFittedError(
+                f"calibrate: expected a fit to its end with calibrate=True for loss={loss!r}; call 'fit' again"
+            )
         return normalized(scores, loss, multilabel=self._multilabel, log=log)
 
     def _calibrate(self, X: Matrix, targets: Targets, options: Options) -> Any:
@@ -434,6 +446,7 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         weight = np.ones(X.n_samples) if targets.sample_weight is None else targets.sample_weight.copy()
         of_rows = weight[rows]
         weight[rows] = 0.0
+        check_left(weight)
         outcome = self._run_quietly(X, targets._replace(sample_weight=weight), options)
         return calibrated(take_rows(X, rows), *outcome.weights, y, of_rows)
 

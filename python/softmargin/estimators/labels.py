@@ -119,7 +119,7 @@ def class_weights(
     Raises
     ------
     ValueError
-        scikit-learn's: ``The classes, [0], are not in class_weight``
+        scikit-learn's: ``The classes, [0], are not in class_weight``; ``class_weight: expected a dict, 'balanced' or None, got 'auto'``
 
     Examples
     --------
@@ -127,7 +127,7 @@ def class_weights(
     array([0.66666667, 2.        ])
     """
     weights = np.ones(len(classes))
-    if class_weight is None or len(class_weight) == 0:
+    if class_weight is None:
         return weights
     if isinstance(class_weight, Mapping):
         missing = [label for label in classes.tolist() if label not in class_weight]
@@ -139,6 +139,8 @@ def class_weights(
                 raise ValueError(f"class_weight: expected finite weights of at least 0, got {weight!r} for {label!r}")
             weights[number] = weight
         return weights
+    if not isinstance(class_weight, str) or class_weight != "balanced":
+        raise ValueError(f"class_weight: expected a dict, 'balanced' or None, got {class_weight!r}")
     totals = np.bincount(codes, weights=sample_weight, minlength=len(classes))
     # A class whose samples all weigh nothing has no weight to balance.
     np.divide(totals.sum(), len(classes) * totals, out=weights, where=totals > 0)

@@ -238,7 +238,13 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifierBase):  # type: i
             penalty = None if np.inf == self.C else name_of(self.l1_ratio)
         else:
             penalty = self.penalty
-            message = PENALTY_DEPRECATED.format(use="'l1_ratio' or 'C'", ratio="l1_ratio", C="C")
+            message = PENALTY_DEPRECATED.format(
+                use="'l1_ratio' or 'C'",
+                l2="l1_ratio=0",
+                l1="l1_ratio=1",
+                between="l1_ratio set to a float",
+                none="C=np.inf",
+            )
             warnings.warn(message, FutureWarning, stacklevel=3)
         check_solver(self.solver, penalty, self.dual)
         if penalty != "elasticnet" and self.l1_ratio is not None and 0 < self.l1_ratio < 1:

@@ -27,6 +27,7 @@ from .logistic_options import (
     PENALTY_DEPRECATED,
     check_classes,
     check_solver,
+    check_strengths,
     check_values,
     name_of,
     ratio_of,
@@ -217,7 +218,8 @@ class LogisticRegressionCV(LogisticRegression):
         Raises
         ------
         ValueError
-            As :class:`LogisticRegression`, and ``l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios=...)``.
+            As :class:`LogisticRegression`, ``l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios=...)`` and
+            ``Cs: expected numbers above 0, got 0``.
 
         Warns
         -----
@@ -226,6 +228,9 @@ class LogisticRegressionCV(LogisticRegression):
         """
         _raise_for_params(params, self, "fit")
         penalty, l1_ratios = self._penalties()
+        given = self.Cs if not isinstance(self.Cs, Integral) else np.logspace(-4, 4, int(self.Cs))
+        Cs = np.asarray(given, dtype=np.float64)
+        check_strengths(Cs)
         matrix = read_X(self, X, reset=True)
         self.classes_, codes = encode(y, X=X, estimator=self)
         check_classes(self.solver, self.classes_)
@@ -237,8 +242,7 @@ class LogisticRegressionCV(LogisticRegression):
         of_class = self._class_weights(codes, weights)
         training = weights if of_class is None else of_class[codes] * (1.0 if weights is None else weights)
         task = logistic_task(self, matrix, codes, num_threads=self._threads())
-        given = self.Cs if not isinstance(self.Cs, Integral) else np.logspace(-4, 4, int(self.Cs))
-        self.Cs_ = np.asarray(given, dtype=np.float64)
+        self.Cs_ = Cs
         scorer = None if self.scoring is None or self.scoring == "warn" else get_scorer(self.scoring)
         score = fold_score(scorer, matrix, labels, self.classes_, weights, routed.scorer.score)
         ratios = [ratio_of(penalty, l1_ratio) for l1_ratio in l1_ratios]
@@ -285,18 +289,26 @@ class LogisticRegressionCV(LogisticRegression):
             penalty = names.pop() if len(names) == 1 else "elasticnet"
         else:
             penalty = self.penalty
-            message = PENALTY_DEPRECATED.format(use="'l1_ratios' and 'Cs'", ratio="l1_ratios", C="Cs")
+            message = PENALTY_DEPRECATED.format(
+                use="'l1_ratios' and 'Cs'",
+                l2="l1_ratios=(0,)",
+                l1="l1_ratios=(1,)",
+                between="l1_ratios set to floats",
+                none="Cs=(np.inf,)",
+            )
             warnings.warn(message, FutureWarning, stacklevel=3)
         if isinstance(self.scoring, str) and self.scoring == "warn":
             warnings.warn(SCORING_WILL_CHANGE, FutureWarning, stacklevel=3)
         if self.use_legacy_attributes == "warn":
             warnings.warn(ATTRIBUTES_WILL_CHANGE, FutureWarning, stacklevel=3)
-        check_solver(self.solver, penalty, self.dual)
-        if penalty == "elasticnet":
+        empty = l1_ratios is not None and len(l1_ratios) == 0
+        if not empty:
+            check_solver(self.solver, penalty, self.dual)
+        if penalty == "elasticnet" or empty:
             numbers = l1_ratios is not None and all(
                 isinstance(ratio, Real) and 0 <= float(ratio) <= 1 for ratio in l1_ratios
             )
-            if not numbers or len(l1_ratios) == 0:
+            if not numbers or empty:
                 raise ValueError(
                     f"l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios={l1_ratios!r})"
                 )

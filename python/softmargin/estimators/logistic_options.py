@@ -26,8 +26,8 @@ LARGEST = 1e30
 
 PENALTY_DEPRECATED = (
     "'penalty' was deprecated in version 1.8 and will be removed in 1.10. To avoid this warning, leave 'penalty' set to its default"
-    " value and use {use} instead. Use {ratio}=0 instead of penalty='l2', {ratio}=1 instead of penalty='l1', {ratio} set to floats"
-    " between 0 and 1 instead of penalty='elasticnet', and {C}=np.inf instead of penalty=None."
+    " value and use {use} instead. Use {l2} instead of penalty='l2', {l1} instead of penalty='l1', {between}"
+    " between 0 and 1 instead of penalty='elasticnet', and {none} instead of penalty=None."
 )
 
 
@@ -68,6 +68,15 @@ def check_values(solver: str, X: Matrix) -> None:
             "Using the 'liblinear' solver while X contains a maximum value > 1e30 results in a frozen fit. Please choose another "
             "solver or rescale the input X."
         )
+
+
+def check_strengths(Cs: npt.NDArray[np.float64]) -> None:
+    """Raise ValueError where there is none to choose from, or one that is no inverse strength of a penalty."""
+    if Cs.ndim != 1 or len(Cs) == 0:
+        raise ValueError(f"Cs: expected at least one number in a sequence, got shape {Cs.shape}")
+    wrong = Cs[~(Cs > 0)]
+    if len(wrong):
+        raise ValueError(f"Cs: expected numbers above 0, got {wrong[0]:g}")
 
 
 def check_classes(solver: str, classes: npt.NDArray[Any]) -> None:

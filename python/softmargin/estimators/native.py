@@ -115,8 +115,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         weight = np.ones(X.n_samples) if targets.sample_weight is None else targets.sample_weight.copy()
         of_rows = weight[rows] if weight[rows].any() else None
         weight[rows] = 0.0
-        if not weight.any():
-            raise ValueError("validation_fraction: expected a share that leaves samples of weight to train on")
+        check_left(weight)
         return (take_rows(X, rows), y, of_rows), weight
 
     def _run(
@@ -259,6 +258,12 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         self._remember(self._attributes(*outcome.weights), outcome)
         self._calibration = None
         return self
+
+
+def check_left(weight: npt.NDArray[np.float64]) -> None:
+    """Raise ValueError where no weight is left to train on once rows are held out."""
+    if not weight.any():
+        raise ValueError("validation_fraction: expected a share that leaves samples of weight to train on")
 
 
 def _nobody(_: Any) -> bool:

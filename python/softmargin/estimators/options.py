@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from softmargin import losses, optimizers, penalties
 from softmargin._validation import as_bool, as_integer, as_number, choose, describe
 from softmargin.optimizers import Optimizer
@@ -63,6 +65,7 @@ def read_options(estimator: Any, targets: tuple[str, ...]) -> Options:
     if fraction >= 1:
         raise ValueError(f"validation_fraction: expected a number between 0 and 1, got {fraction:g}")
     schedule, seconds, size, threads = (given[n] for n in ("schedule", "max_seconds", "batch_size", "num_threads"))
+    verbose = given["verbose"]
     if schedule is not None and not isinstance(schedule, Schedule):
         raise TypeError(f"schedule: expected None or one of sm.schedules, got {describe(schedule)}")
     flags = ("early_stopping", "average", "warm_start", "fit_intercept", "standardize")
@@ -79,7 +82,7 @@ def read_options(estimator: Any, targets: tuple[str, ...]) -> Options:
         max_seconds=None if seconds is None else as_number("max_seconds", seconds, low_open=True),
         margin=as_number("margin", given.get("margin", 1.0)),
         delta=as_number("delta", given.get("delta", 1.0), low_open=True),
-        verbose=as_integer("verbose", int(given["verbose"]), 0),
+        verbose=as_integer("verbose", int(verbose) if isinstance(verbose, bool | np.bool_) else verbose, 0),
         num_threads=None if threads is None else as_integer("num_threads", threads),
         **{name: as_bool(name, given[name]) for name in flags},
     )

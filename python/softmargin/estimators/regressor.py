@@ -73,6 +73,9 @@ class LinearRegressor(RegressorMixin, NativeModel, LinearEstimator):  # type: ig
     ------
     ValueError
         ``loss: expected one of 'mse', 'mae', 'huber', got 'mes'; did you mean 'mse'?`` and the like, when `fit` is called.
+    FloatingPointError
+        ``lr: training diverged at step 38 (epoch 1) with a learning rate of 0.01: the loss is inf; try one ten times smaller``; of a
+        rate that was given, not of one that was found.
 
     Warns
     -----
@@ -220,6 +223,8 @@ class LinearRegressor(RegressorMixin, NativeModel, LinearEstimator):  # type: ig
 
     def _held_out(self, X: Matrix, targets: Targets, options: Options) -> tuple[npt.NDArray[np.intp], Any]:
         n = X.n_samples
+        if n < 2:
+            raise ValueError("early_stopping: expected at least two samples, of which one can be held out, got one")
         count = min(max(round(options.validation_fraction * n), 1), n - 1)
         rows = np.sort(check_random_state(self.random_state).permutation(n)[:count])
         return rows, targets.y[rows]

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 from sklearn.base import _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -155,6 +156,9 @@ class RidgeClassifier(LinearClassifierBase):
         weights = check_weights(sample_weight, matrix.n_samples)
         if self.class_weight:
             of_class = compute_sample_weight(self.class_weight, labels)
+            wrong = of_class[~((of_class >= 0) & (of_class < np.inf))]
+            if len(wrong):
+                raise ValueError(f"class_weight: expected finite weights of at least 0, got {wrong[0]:g}")
             weights = of_class if weights is None else weights * of_class
         found = self._minimise(matrix, targets, weights)
         coef = np.concatenate([part.coef for part in found])
@@ -218,7 +222,7 @@ class RidgeClassifier(LinearClassifierBase):
             fit_intercept=self.fit_intercept,
         )
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> Any:
         """Return the class of the highest score of each sample, or the labels with scores above 0.
 
         Parameters
@@ -227,14 +231,15 @@ class RidgeClassifier(LinearClassifierBase):
 
         Returns
         -------
-        ndarray (n_samples,), or (n_samples, n_labels) of 0 and 1
-            Of the kind of the labels in ``fit``.
+        ndarray (n_samples,), or ndarray or CSR matrix (n_samples, n_labels) of 0 and 1
+            Of the kind of the labels in ``fit``; sparse where those were.
         """
         check_is_fitted(self)
         if not self._multilabel():
             return super().predict(X)
         scores = self.decision_function(X)
-        return np.asarray(self._label_binarizer.inverse_transform(np.where(scores > 0, 1.0, -1.0)))
+        labels = self._label_binarizer.inverse_transform(np.where(scores > 0, 1.0, -1.0))
+        return labels if issparse(labels) else np.asarray(labels)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

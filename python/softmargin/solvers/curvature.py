@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -104,17 +106,35 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
     return H
 
 
-def solve_semidefinite(H: Float, g: Float) -> Float:
-    """Return the solution of H p = g, H symmetric and positive semidefinite up to rounding, scaled to a unit diagonal."""
+class Semidefinite(NamedTuple):
+    """The Cholesky factor of a matrix that is positive semidefinite up to rounding, scaled to a unit diagonal; None if there is none."""
+
+    lower: Float | None
+    root: Float  # of the diagonal
+
+    def solve(self, g: Float) -> Float:
+        """Return the inverse of the matrix times g; of its diagonal, if it has no factor."""
+        if self.lower is None:
+            return np.asarray(g / self.root**2)
+        return np.asarray(lapack.dpotrs(self.lower, g / self.root, lower=1)[0] / self.root)
+
+
+def factorised(H: Float) -> Semidefinite:
+    """Return the factor of H, symmetric and positive semidefinite up to rounding, with as little added to its diagonal as it takes."""
     diagonal = H.diagonal()
     root = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    scaled = H / np.outer(root, root)
-    jitter = len(g) * np.finfo(np.float64).eps
+    jitter = len(H) * np.finfo(np.float64).eps
     for _ in range(12):
-        shifted = np.array(scaled, order="F")
-        shifted[np.diag_indices(len(g))] += jitter
-        factor, info = lapack.dpotrf(shifted, lower=1, overwrite_a=1)
+        shifted = H / root
+        shifted /= root[:, None]
+        np.einsum("ii->i", shifted)[:] += jitter
+        factor, info = lapack.dpotrf(shifted.T, lower=1, overwrite_a=1)
         if info == 0:
-            return np.asarray(lapack.dpotrs(factor, g / root, lower=1)[0] / root)
+            return Semidefinite(factor, root)
         jitter *= 10
-    return np.asarray(g / root**2)
+    return Semidefinite(None, root)
+
+
+def solve_semidefinite(H: Float, g: Float) -> Float:
+    """Return the solution of H p = g, H symmetric and positive semidefinite up to rounding."""
+    return factorised(H).solve(g)

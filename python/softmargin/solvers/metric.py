@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ import numpy.typing as npt
 from scipy.linalg import blas, lapack
 
 from .blas import all_threads
-from .curvature import hessian, solve_semidefinite
+from .curvature import Semidefinite, factorised, hessian, solve_semidefinite
 from .gram import MOST_FLOAT64
 from .problem import Array, Float, LinearProblem
 
@@ -177,13 +178,24 @@ class Exact(Metric):
 
     def __init__(self, problem: LinearProblem, S: Float) -> None:
         self.problem, self.blocks = problem, hessian(problem, S)
+        self._free = np.ones(problem.size, dtype=bool)
+        if not problem.fit_intercept:
+            self._free[problem.n_weights :] = False
+
+    @cached_property
+    def _factors(self) -> list[Semidefinite]:
+        """Of each block, within the unknowns that are always free."""
+        return [factorised(_within(H, own)) for H, own in zip(self.blocks, self._apart(self._free), strict=True)]
 
     def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
-        free = np.ones(len(g), dtype=bool) if free is None else free.copy()
-        if not self.problem.fit_intercept:
-            free[self.problem.n_weights :] = False
-        step = [_solve_free(*block) for block in zip(self.blocks, self._apart(g), self._apart(free), strict=True)]
-        return self._together(np.stack(step))
+        own = self._free if free is None else free & self._free
+        step = np.zeros((len(self.blocks), self.blocks.shape[1]))
+        for c, (H, part, mask) in enumerate(zip(self.blocks, self._apart(g), self._apart(own), strict=True)):
+            if free is None or np.array_equal(own, self._free):
+                step[c, mask] = self._factors[c].solve(part[mask])
+            elif mask.any():
+                step[c, mask] = solve_semidefinite(_within(H, mask), part[mask])
+        return self._together(step)
 
     def multiply(self, p: Float) -> Float:
         return self._together(np.matmul(self.blocks, self._apart(p)[:, :, None])[:, :, 0])
@@ -196,11 +208,5 @@ class Exact(Metric):
         return each[0] if len(self.blocks) == 1 else self.problem.join(each[:, :-1], each[:, -1])
 
 
-def _solve_free(H: Float, g: Float, free: npt.NDArray[np.bool_]) -> Float:
-    """The inverse of H times g within the free unknowns, 0 for the others."""
-    if free.all():
-        return solve_semidefinite(H, g)
-    step = np.zeros_like(g)
-    if free.any():
-        step[free] = solve_semidefinite(H[np.ix_(free, free)], g[free])
-    return step
+def _within(H: Float, free: npt.NDArray[np.bool_]) -> Float:
+    return H if free.all() else H[np.ix_(free, free)]

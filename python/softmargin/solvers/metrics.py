@@ -24,7 +24,10 @@ CHANGE = 2.0
 
 # What a diagonal metric costs, in passes.
 DIAGONAL_PASSES = 4.0
-WAIT = 1.0
+
+# What the passes since the last metric have to have cost before a new one comes, in proportion to its own cost: on digits separate
+# Gram matrices of the classes save no more passes than they take.
+WAIT = 2.0
 
 # Newton's method from the start where the Hessian takes no more multiply-adds than this, 0.1 ms, or, of sparse rows, no more
 # passes (a9a: 0.045 s in place of 0.075); of losses whose curvature or slope jumps, which take other metrics hundreds of steps, this

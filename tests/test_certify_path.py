@@ -1,5 +1,6 @@
 """`certify` against the truth, for models from anywhere; `solve_path` against `solve` of each problem on its own."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -42,8 +43,10 @@ def test_models_from_anywhere():
     X, y = problem("softmax")
     fitted = sm.fit(X, y, epochs=3, optimizer=sm.optimizers.SGD(lr=1e-3), rng=0)
     W, b = fitted.W, fitted.intercept
-    tensor = SimpleNamespace(detach=lambda: SimpleNamespace(cpu=lambda: SimpleNamespace(numpy=lambda: W)))
+    double = SimpleNamespace(double=lambda: SimpleNamespace(numpy=lambda: W))  # as torch.Tensor has them
+    tensor = SimpleNamespace(detach=lambda: SimpleNamespace(cpu=lambda: double))
     models = [(W, b), fitted, SimpleNamespace(coef_=W, intercept_=b), SimpleNamespace(weight=tensor, bias=b)]
+    models.append(SimpleNamespace(coef_=scipy.sparse.csr_matrix(W), intercept_=b))  # after scikit-learn's sparsify()
     gaps = [sm.certify(model, X, y, penalty=sm.L2(0.01)).gap for model in models]
     assert gaps == [gaps[0]] * len(models)
     assert "above the optimum" in str(sm.certify(fitted, X, y, penalty=sm.L2(0.01)))
@@ -53,6 +56,29 @@ def test_models_from_anywhere():
         sm.certify(3, X, y)
     with pytest.raises(ValueError, match=r"^model: .*5"):
         sm.certify((W[:, :5], b), X, y)
+    with pytest.raises(
+        ValueError, match=r"^model: expected weights of shape \(n_outputs, n_features\), got \(1, 3, 6\)$"
+    ):
+        sm.certify((W[None], b), X, y)
+
+
+@pytest.mark.parametrize("loss", sm.losses.names())
+def test_a_bound_however_early_it_ends(loss):
+    """No loss is below 0, so that F - F* is at most F: also where no time is left, and of models that are far off."""
+    X, y = problem(loss)
+    for W, options in itertools.product(
+        (np.zeros((K, D)), np.full((K, D), 1e3)), ({"max_seconds": 1e-9}, {"max_iter": 0})
+    ):
+        certified = sm.certify((W, np.zeros(K)), X, y, loss=loss, penalty=sm.L2(1e-6), **options)
+        assert certified.lower_bound >= 0
+        assert certified.gap <= 1
+
+
+def test_without_a_penalty_there_is_no_bound():
+    X, y = problem("softmax")
+    certified = sm.certify((np.zeros((K, D)), np.zeros(K)), X, y, penalty=None, max_iter=3)
+    assert np.isnan(certified.gap)
+    assert f"gradient_norm={certified.optimum.gradient_norm:.2g}" in str(certified)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES, ids=lambda p: p.name)
@@ -101,3 +127,5 @@ def test_refusals():
     ):
         with pytest.raises(ValueError, match=message):
             sm.solve_path(X, y, **options)
+    with pytest.raises(TypeError, match=r"^folds: expected an integer, fold numbers or \(train, test\) pairs, got 'a'"):
+        sm.solve_path(X, y, alphas=[0.1], folds="a")

@@ -302,3 +302,24 @@ def test_float32_that_has_given_all_it_can(monkeypatch):
     assert result.n_iter < 75
     monkeypatch.setattr("softmargin.solvers.engine.STALLED", -1.0)  # the control: not before no step helps any more
     assert sm.solve(X, y, **given).n_passes > result.n_passes
+
+
+def test_a_loss_beyond_all_numbers():
+    """Squares of 1e200 overflow; of 1e30 they do in float32 alone."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 3)), rng.normal(size=30)
+    with pytest.raises(FloatingPointError, match="^F is inf at the start: expected y, X and weights of a size whose"):
+        sm.solve(X, y * 1e200, loss="mse", penalty=sm.L2(0.1))
+    large = sm.solve(X.astype(np.float32), (y * 1e30).astype(np.float32), loss="mse", penalty=sm.L2(0.1), tol=1e-6)
+    expected = sm.solve(X.astype(np.float32), y, loss="mse", penalty=sm.L2(0.1), tol=1e-6)
+    np.testing.assert_allclose(large.W, 1e30 * expected.W, rtol=1e-3)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 0.1])
+def test_a_round_that_begins_at_its_optimum(alpha):
+    """The first smoothings are as wide as y, 1000; with l1 alone a gradient that is only rounding has to end a round."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(200, 3)) * 1e3 + 10
+        y = rng.normal(size=200) * 3 + X[:, 0]
+        assert sm.solve(X, y, loss="mae", penalty=sm.L1(alpha), max_iter=300).gap <= 1e-4

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 
 from softmargin._validation import as_bool, as_integer, as_intercept, as_number, as_threads, as_weights, describe
 from softmargin.objective import read_data
@@ -46,6 +47,11 @@ class Certified:
     optimum: SolveResult
 
     def __str__(self) -> str:
+        if np.isnan(self.gap):
+            best = (
+                f"the best model found has loss {self.optimum.loss:.6g}, gradient_norm={self.optimum.gradient_norm:.2g}"
+            )
+            return f"loss {self.loss:.6g}, no bound without a penalty; {best}"
         return f"loss {self.loss:.6g}, at most {100 * self.gap:.2g} % above the optimum"
 
 
@@ -132,10 +138,11 @@ def certify(
         standardize=as_bool("standardize", standardize),
         intercept_penalty=as_number("intercept_penalty", intercept_penalty),
         num_threads=as_threads(num_threads),
-        deadline=None if seconds is None else start + seconds,
+        deadline=None,
     )
     x = problem.from_raw(W, np.zeros(len(W)) if b is None else b)
     F = Certificate(problem).objective(x)
+    problem.deadline = None if seconds is None else start + seconds
     limits = Limits(CLOSEST, as_integer("max_iter", max_iter, 0), above=F)
     optimum = finish(Engine(problem, x, automatic(problem), limits, arithmetic(problem)), start)
     if np.isnan(optimum.gap):
@@ -156,6 +163,8 @@ def _weights(model: Any) -> tuple[Float, Float | None]:
         else:
             raise TypeError(f"model: expected (W, b) or an object with W, coef_ or weight, got {describe(model)}")
     W = np.atleast_2d(_array(W))
+    if W.ndim != 2:
+        raise ValueError(f"model: expected weights of shape (n_outputs, n_features), got {W.shape}")
     if b is None:
         return W, None
     b = np.atleast_1d(_array(b))
@@ -163,6 +172,8 @@ def _weights(model: Any) -> tuple[Float, Float | None]:
 
 
 def _array(values: Any) -> Float:
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
+    if hasattr(values, "detach"):  # a tensor; NumPy has no bfloat16
+        values = values.detach().cpu().double().numpy()
+    elif scipy.sparse.issparse(values):
+        values = values.toarray()
     return np.array(values, dtype=np.float64, order="C")

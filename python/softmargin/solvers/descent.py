@@ -64,8 +64,14 @@ class Descent:
         self.restart()
 
     def restart(self) -> None:
-        """Evaluate F anew, after the smoothing or the arithmetic have changed."""
+        """Evaluate F anew, after the smoothing or the arithmetic have changed; FloatingPointError if it is not finite."""
         self.F, self.g = self._evaluate(self.x)
+        if not np.isfinite(self.F):
+            if self.dtype == "float32":
+                return self.use("float64")
+            raise FloatingPointError(
+                f"F is {self.F:g} at the start: expected y, X and weights of a size whose loss is finite"
+            )
         self.S, self._other = self._other, self.S
 
     def _evaluate(self, x: Float) -> tuple[float, Float]:

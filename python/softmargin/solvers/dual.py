@@ -16,6 +16,7 @@ and Rabbani, Safe Feature Elimination for the Lasso, Pacific Journal of Optimiza
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -102,7 +103,20 @@ class Certificate:
     def _with(self, checked: Checked, G: Float, r: Float, A: Float) -> Checked:
         """The same with the best dual value, that of A among them."""
         self.best = max(self.best, self._value(A, G, r))
+        if self.best < 0:
+            self.best = max(self.best, self._at_zero)
         return checked._replace(dual=self.best)
+
+    @cached_property
+    def _at_zero(self) -> float:
+        """D at dual variables 0, which are feasible wherever any are: what the losses alone cannot be below."""
+        l1, l2, _ = self.problem.regularizer
+        if l1 == l2 == 0:
+            return -np.inf
+        core, threads = self.problem.core("float64"), self.problem.num_threads
+        return -_core.row_conjugates(
+            core, np.zeros((self.problem.n_samples, self.problem.n_outputs)), num_threads=threads
+        )
 
     @property
     def _smooth_loss(self) -> bool:

@@ -128,6 +128,8 @@ def solve(
     TypeError, ValueError
         As :func:`softmargin.loss_and_grad`, and ``penalty: expected one with an l1 and an l2 part alone, got ...``,
         ``method: expected one of 'auto', ..., got 'lbfgs'``.
+    FloatingPointError
+        ``F is inf at the start: expected y, X and weights of a size whose loss is finite``
 
     Warns
     -----

@@ -35,6 +35,11 @@ SPARSE_ENTRY = 60.0
 # Work of a pair of entries of a sparse row in a Gram matrix: some 0.5 ns on two threads.
 SPARSE_PAIR = 20.0
 
+# Rows that go into a Gram matrix of many features in one call of BLAS, which no signal interrupts: as many as take this work, some
+# 50 ms, but so many that the call is worth it.
+WORK_AT_ONCE = 5e9
+LEAST_AT_ONCE = 256
+
 # What a multiply-add costs more than one of a pass: in the Gram matrices of few features, which are made in float64, and in their
 # factors, which one thread makes.
 SMALL_GRAM = 1.5
@@ -120,8 +125,9 @@ def _large(problem: LinearProblem, weights: Float, index: npt.NDArray[np.int64] 
     """In float32, by BLAS on all threads."""
     d, roots = problem.n_features, np.sqrt(weights, dtype=np.float32)
     grams = [np.zeros((d, d), dtype=np.float32, order="F") for _ in roots.T]
-    for start in range(0, len(roots), ROWS_AT_ONCE):
-        part = slice(start, min(start + ROWS_AT_ONCE, len(roots)))
+    at_once = int(min(max(WORK_AT_ONCE / d**2, LEAST_AT_ONCE), ROWS_AT_ONCE))
+    for start in range(0, len(roots), at_once):
+        part = slice(start, min(start + at_once, len(roots)))
         block = problem.rows(part if index is None else index[part], "float32")
         for c in range(len(grams)):
             with all_threads():

@@ -222,7 +222,7 @@ def _folds(folds: Any, n: int) -> Sequence[tuple[Mask, Mask]]:
         if numbers.shape != (n,):
             raise ValueError(f"folds: expected shape ({n},), a fold number for each sample, got {numbers.shape}")
         return _numbered(numbers)
-    if not isinstance(folds, Iterable):
+    if not isinstance(folds, Iterable) or isinstance(folds, str | bytes):
         raise TypeError(f"folds: expected an integer, fold numbers or (train, test) pairs, got {describe(folds)}")
     masks = []
     for train, test in folds:

@@ -30,8 +30,10 @@ SLOW = 0.3
 
 # A round ends when the smoothed problem is solved to this share of the gap that the last round left ...
 SHARE = 0.1
-# ... or, where its gap cannot be told, when the gradient has fallen by this factor.
+# ... or, where its gap cannot be told, when the gradient has fallen by this factor, or to this share of the largest one, where it is
+# rounding: a round that begins at its optimum would never end.
 FALL = 0.05
+ROUNDED = 1e-13
 
 # Where no score is between its kinks, as at W = 0, the Hessian vanishes, and with l1 alone nothing bounds a step. This share of
 # the largest curvature does: with 1e-5 what it slows down shows, with 1e-8 some steps are lost to rounding.
@@ -56,7 +58,7 @@ class Rounds:
         self.centre: Array = np.zeros((problem.n_samples, problem.n_outputs))
         if A is not None:
             self.centre = np.ascontiguousarray(A, dtype=np.float64)
-        self.gap, self.first_norm = np.inf, np.inf
+        self.gap, self.first_norm, self.largest_norm = np.inf, np.inf, 0.0
         self._apply()
 
     @property
@@ -66,13 +68,13 @@ class Rounds:
 
     def begins(self, norm: float) -> None:
         """Note the norm of the gradient at the beginning of a round."""
-        self.first_norm = norm
+        self.first_norm, self.largest_norm = norm, max(norm, self.largest_norm)
 
     def over(self, estimate: float, norm: float, tol: float) -> bool:
         """Return whether the smoothed problem is solved well enough, to a relative gap `estimate`, infinite if unknown."""
         if np.isfinite(estimate):
             return estimate <= max(SHARE * min(self.gap, 1.0), 0.3 * tol)
-        return norm <= FALL * self.first_norm
+        return norm <= max(FALL * self.first_norm, ROUNDED * self.largest_norm)
 
     def next(self, S: Array, gap: float) -> None:
         """Centre the loss at the dual variables at scores S; `gap` is what the certificate says of them."""

@@ -308,7 +308,7 @@ def test_a_loss_beyond_all_numbers():
     """Squares of 1e200 overflow; of 1e30 they do in float32 alone."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(30, 3)), rng.normal(size=30)
-    with pytest.raises(FloatingPointError, match="^F is inf at the start: expected y, X and weights of a size whose"):
+    with pytest.raises(FloatingPointError, match=r"^F is inf at the start: expected y, X and weights of a size whose"):
         sm.solve(X, y * 1e200, loss="mse", penalty=sm.L2(0.1))
     large = sm.solve(X.astype(np.float32), (y * 1e30).astype(np.float32), loss="mse", penalty=sm.L2(0.1), tol=1e-6)
     expected = sm.solve(X.astype(np.float32), y, loss="mse", penalty=sm.L2(0.1), tol=1e-6)

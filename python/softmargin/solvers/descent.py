@@ -66,9 +66,10 @@ class Descent:
     def restart(self) -> None:
         """Evaluate F anew, after the smoothing or the arithmetic have changed; FloatingPointError if it is not finite."""
         self.F, self.g = self._evaluate(self.x)
+        if not np.isfinite(self.F) and self.dtype == "float32":
+            self.use("float64")
+            return
         if not np.isfinite(self.F):
-            if self.dtype == "float32":
-                return self.use("float64")
             raise FloatingPointError(
                 f"F is {self.F:g} at the start: expected y, X and weights of a size whose loss is finite"
             )

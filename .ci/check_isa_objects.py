@@ -2,10 +2,14 @@
 
 An inline function compiled with AVX2 and exported as a weak symbol may be the copy that the linker keeps for everybody,
 and code that runs at load time would run on machines without the instruction set. So an object must define one global
-symbol, its table, no weak or unique one, and have no initialisers. usage: check_isa_objects.py BUILD_DIRECTORY
+symbol, its table, no weak or unique one, and have no initialisers.
+
+No object of the core may touch an MMX register: that leaves the x87 registers in a state in which the next function that
+computes in long double, as LAPACK's norms do, gets NaN. usage: check_isa_objects.py BUILD_DIRECTORY
 """
 
 import argparse
+import platform
 import re
 import shlex
 import subprocess
@@ -25,6 +29,9 @@ PLANTED = {
         int compute(); static volatile int at_load = compute();""",
     "no table": "static __attribute__((used)) int nothing() { return 1; }",
 }
+MMX = """
+    extern const int table_planted; const int table_planted = 1;
+    static __attribute__((used)) void move(const long* x) { asm volatile("movq (%0), %%mm0" : : "r"(x)); }"""
 GOOD = "extern const int table_planted; const int table_planted = 1;"
 
 
@@ -50,6 +57,12 @@ def faults(object_file: Path, table: str) -> list[str]:
     return found
 
 
+def mmx_fault(object_file: Path) -> list[str]:
+    """Say whether x86 code moves anything by way of an MMX register."""
+    code = run("objdump", "--disassemble", "--no-show-raw-insn", object_file)
+    return ["an MMX register"] if re.search(r"%mm[0-7]", code) else []
+
+
 def check_control(compiler: list[str]) -> list[str]:
     """Plant bad objects, and say which of them went unnoticed."""
     missed = []
@@ -62,6 +75,12 @@ def check_control(compiler: list[str]) -> list[str]:
             print(f"  control, planted {name}: {'; '.join(found) or 'no fault'}")
             if bool(found) != (name in PLANTED):
                 missed.append(name)
+        if platform.machine() in ("x86_64", "AMD64"):
+            source.write_text(MMX)
+            run(*compiler, "-std=c++20", "-O1", "-c", source, "-o", target)
+            print(f"  control, planted an MMX move: {'; '.join(mmx_fault(target)) or 'no fault'}")
+            if not mmx_fault(target):
+                missed.append("an MMX move")
     return missed
 
 
@@ -79,6 +98,10 @@ def main() -> int:
         found = faults(path, f"table_{path.name.split('.')[0]}")
         print(f"{path.name}: {'; '.join(found) or 'one table and nothing else'}")
         failed |= bool(found)
+    for path in sorted(arguments.build.glob("**/cpp/**/*.o")):
+        if mmx_fault(path):
+            print(f"{path.name}: an MMX register")
+            failed = True
     missed = check_control(shlex.split(arguments.compiler))
     for name in missed:
         print(f"the control failed: planted {name}")

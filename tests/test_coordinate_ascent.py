@@ -15,7 +15,7 @@ from softmargin.solvers.automatic import METHODS
 
 from . import draws
 from .optimum import optimum
-from .test_sparse_gram import layouts
+from .test_gram import layouts
 
 LOSSES = [name for name in sm.losses.names() if sm.losses.info(name)["target"] != "classes"]
 SMOOTH = [name for name in LOSSES if sm.losses.info(name)["smooth"]]

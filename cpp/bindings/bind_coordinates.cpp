@@ -53,14 +53,14 @@ py::tuple ascend_epoch(const ProblemObject& object, const py::object& A, const p
 }
 
 // ||x_i||^2 (n_samples,) of rows whose features are multiplied by the roots of feature_scale.
-Array<double> squares(const Matrix& X, const py::object& feature_scale) {
+Array<double> squares(const Matrix& X, const py::object& feature_scale, int num_threads) {
   require_csr(X);
   Array<double> scale, result(X.view.n_samples);
   if (!feature_scale.is_none()) scale = checked<double>("feature_scale", feature_scale, {X.view.n_features});
   const double* scale_data = feature_scale.is_none() ? nullptr : scale.data();
   double* data = result.mutable_data();
   const py::gil_scoped_release released;
-  row_squares(X.view, scale_data, data, signal_poll());
+  row_squares(X.view, scale_data, data, num_threads, signal_poll());
   return result;
 }
 
@@ -70,7 +70,8 @@ void bind_coordinates(py::module_& m) {
   m.def("ascend", &ascend_epoch, py::arg("problem"), py::arg("A"), py::arg("W"), py::arg("b"), py::arg("rest"),
         py::arg("streak"), py::arg("squares"), py::kw_only(), py::arg("l2"), py::arg("pull"),
         py::arg("feature_scale") = py::none(), py::arg("seed") = 0, py::arg("epoch") = 0, py::arg("num_threads") = 0);
-  m.def("row_squares", &squares, py::arg("X"), py::arg("feature_scale") = py::none());
+  m.def("row_squares", &squares, py::arg("X"), py::arg("feature_scale") = py::none(),
+        py::kw_only(), py::arg("num_threads") = 0);
 }
 
 }  // namespace softmargin

@@ -97,16 +97,25 @@ void sparse_gram(const MatrixView& X, const double* weight, T* G, int num_thread
   });
 }
 
-void row_squares(const MatrixView& X, const double* scale, double* squares, const Poll& poll) {
-  auto room = Buffer<double>::zeros(X.sorted ? 0 : 2 * X.n_features);
+void row_squares(const MatrixView& X, const double* scale, double* squares, int num_threads, const Poll& poll) {
   with_csr(X, [&]<class Layout>() {
-    for (int64_t i = 0; i < X.n_samples; ++i) {
-      if (i % kRowsAtOnce == 0) poll();
-      double sum = 0;
-      Layout::each(X, i, {0, X.n_features}, room.data(),
-                   [&](int64_t j, double x) { sum += (scale ? scale[j] : 1) * x * x; });
-      squares[i] = sum;
+    const int64_t n = X.n_samples;
+    const int threads = threads_for(num_threads, static_cast<double>(Layout::entry(X, n) - Layout::entry(X, 0)));
+    std::vector<Buffer<double>> rooms;
+    std::vector<Share> left;
+    for (int t = 0; t < threads; ++t) {
+      rooms.push_back(Buffer<double>::zeros(X.sorted ? 0 : 2 * X.n_features));
+      left.push_back(share_of(n, t, threads));
     }
+    in_regions(threads, left, poll, [&](Team&, std::size_t part) {
+      const int64_t stop = minimum(left[part].begin + kRowsAtOnce, left[part].end);
+      for (int64_t& i = left[part].begin; i < stop; ++i) {
+        double sum = 0;
+        Layout::each(X, i, {0, X.n_features}, rooms[part].data(),
+                     [&](int64_t j, double x) { sum += (scale ? scale[j] : 1) * x * x; });
+        squares[i] = sum;
+      }
+    });
   });
 }
 

@@ -13,6 +13,6 @@ template <class T>
 void sparse_gram(const MatrixView& X, const double* weight, T* G, int num_threads, const Poll& poll);
 
 // squares (n_samples,) = sum_j scale_j x_ij^2, scale (n_features,) or null for ones. X is CSR.
-void row_squares(const MatrixView& X, const double* scale, double* squares, const Poll& poll);
+void row_squares(const MatrixView& X, const double* scale, double* squares, int num_threads, const Poll& poll);
 
 }  // namespace softmargin

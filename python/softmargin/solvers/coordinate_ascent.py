@@ -60,7 +60,7 @@ def steepness(problem: LinearProblem) -> float:
     bound = _core.curvature(problem.data.loss, problem.n_outputs)
     if not bound:
         return np.inf
-    return bound * float(row_squares(problem).mean()) / (problem.regularizer.l2 * problem.n_samples)
+    return bound * float(problem.row_squares.mean()) / (problem.regularizer.l2 * problem.n_samples)
 
 
 class CoordinateAscent:
@@ -91,7 +91,7 @@ class CoordinateAscent:
         n, k = problem.n_samples, problem.n_outputs
         self.core = problem.core("float64")
         self.scale = problem.inverse_scale**2 if problem.is_scaled else None
-        self.squares = row_squares(problem)
+        self.squares = problem.row_squares
         self.rest, self.streak = np.zeros((k, n), dtype=np.uint8), np.zeros((k, n), dtype=np.uint8)
         self.A: Float = np.zeros((k, n))
         self._W: Float = np.zeros((k, problem.n_features))
@@ -199,8 +199,3 @@ class CoordinateAscent:
         problem = self.problem
         G, _ = problem.combine(self.A.T, "float64")
         return weights_of(problem, G, self.b)
-
-
-def row_squares(problem: LinearProblem) -> Float:
-    """Return the squared lengths of the scaled rows (n_samples,)."""
-    return _core.row_squares(problem.data.matrix.core, problem.inverse_scale**2 if problem.is_scaled else None)

@@ -48,7 +48,7 @@ PATIENCE = 3
 class Limits(NamedTuple):
     """When to stop: at a relative gap of `tol`, or of half of what F still is below `above`, after `max_iter` steps at most.
 
-    With `finish` a problem of few unknowns goes on towards rounding.
+    With `finish` a problem of few unknowns goes on towards rounding; by Newton's method it does anyway.
     """
 
     tol: float
@@ -333,7 +333,8 @@ class Engine:
     def _finish(self, descent: Descent, metric: Metric) -> None:
         """Go on towards rounding where the unknowns are few, for as many passes again as it took so far."""
         problem = self.problem
-        if problem.size > MOST_UNKNOWNS or np.isfinite(self.limits.above) or not self.limits.finish:
+        wanted = self.limits.finish or self.method == "newton"  # whose last steps gain more digits than those before
+        if problem.size > MOST_UNKNOWNS or np.isfinite(self.limits.above) or not wanted:
             return
         if descent.dtype == "float32":
             descent.use("float64")

@@ -172,6 +172,12 @@ class LinearProblem:
         counts = np.diff(self.data.matrix.core.arrays[2]).astype(np.float64)
         return float((counts * (counts + 1)).sum()) / 2
 
+    @cached_property
+    def row_squares(self) -> Float:
+        """The squared lengths (n_samples,) of the rows of a sparse X, scaled and not centred."""
+        squares = self.inverse_scale**2 if self.is_scaled else None
+        return _core.row_squares(self.data.matrix.core, squares, num_threads=self.num_threads)
+
     def is_sparse(self) -> bool:
         """Return whether X is CSR."""
         return self.data.matrix.layout == "csr"

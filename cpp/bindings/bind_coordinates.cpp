@@ -70,8 +70,8 @@ void bind_coordinates(py::module_& m) {
   m.def("ascend", &ascend_epoch, py::arg("problem"), py::arg("A"), py::arg("W"), py::arg("b"), py::arg("rest"),
         py::arg("streak"), py::arg("squares"), py::kw_only(), py::arg("l2"), py::arg("pull"),
         py::arg("feature_scale") = py::none(), py::arg("seed") = 0, py::arg("epoch") = 0, py::arg("num_threads") = 0);
-  m.def("row_squares", &squares, py::arg("X"), py::arg("feature_scale") = py::none(),
-        py::kw_only(), py::arg("num_threads") = 0);
+  m.def("row_squares", &squares, py::arg("X"), py::arg("feature_scale") = py::none(), py::kw_only(),
+        py::arg("num_threads") = 0);
 }
 
 }  // namespace softmargin

@@ -74,12 +74,10 @@ def weighted_mean(problem: LinearProblem, rows: Array) -> Float:
 def hessian(problem: LinearProblem, S: Float) -> Float:
     """Return the Hessian of the smooth part of F at scores S, without the l1 part, as the blocks on its diagonal (n_blocks, m, m).
 
-    Losses of each output alone: a block an output, of its weights and its intercept, m = n_features + 1. Else one block of all
-    unknowns, in the order of x.
+    The unknowns are taken output by output: its weights, then its intercept. Losses of each output alone have a block for each, m =
+    n_features + 1; others have one block of all.
     """
     k, d = problem.n_outputs, problem.n_features
-    _, l2, intercept = problem.regularizer
-    penalty = np.append(np.full(d, l2), intercept)
     if problem.data.kind != "classes":
         H = centred_grams(problem, second_derivatives(problem, S, np.ones_like(S)) + problem.least_curvature)
     else:
@@ -89,20 +87,14 @@ def hessian(problem: LinearProblem, S: Float) -> Float:
             unit = np.zeros_like(S)
             unit[:, c] = 1.0
             own = left == c
-            rows[:, own] = (second_derivatives(problem, S, unit) + problem.least_curvature * unit)[:, right[own]]
-        blocks = np.empty((k, k, d + 1, d + 1))
-        blocks[left, right] = centred_grams(problem, rows)
-        blocks[right, left] = blocks[left, right]
-        # Unknowns in the order of x: all of V, then all of c.
-        H = np.empty((1, k * (d + 1), k * (d + 1)))
-        V, b = slice(k * d), slice(k * d, None)
-        H[0, V, V] = blocks[:, :, :d, :d].transpose(0, 2, 1, 3).reshape(k * d, k * d)
-        H[0, b, V] = blocks[:, :, d, :d].reshape(k, k * d)
-        H[0, V, b] = H[0, b, V].T
-        H[0, b, b] = blocks[:, :, d, d]
-        penalty = np.concatenate([np.tile(penalty[:d], k), np.tile(penalty[d:], k)])
+            rows[:, own] = (second_derivatives(problem, S, unit) + problem.least_curvature * unit)[:, c:]
+        pairs = np.empty((k, d + 1, k, d + 1))
+        for one, other, block in zip(left, right, centred_grams(problem, rows), strict=True):
+            pairs[one, :, other] = pairs[other, :, one] = block
+        H = pairs.reshape(1, k * (d + 1), k * (d + 1))
+    _, l2, intercept = problem.regularizer
     H /= problem.total_weight
-    H[:, np.arange(len(penalty)), np.arange(len(penalty))] += penalty
+    np.einsum("bii->bi", H)[:] += np.resize(np.append(np.full(d, l2), intercept), H.shape[1])
     return H
 
 

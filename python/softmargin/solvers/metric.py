@@ -201,11 +201,12 @@ class Exact(Metric):
         return self._together(np.matmul(self.blocks, self._apart(p)[:, :, None])[:, :, 0])
 
     def _apart(self, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The unknowns of each block, (n_blocks, m)."""
-        return x[None] if len(self.blocks) == 1 else np.column_stack(self.problem.split(x))
+        """The unknowns of each block, (n_blocks, m), in the order of `hessian`."""
+        return np.column_stack(self.problem.split(x)).reshape(len(self.blocks), -1)
 
     def _together(self, each: Float) -> Float:
-        return each[0] if len(self.blocks) == 1 else self.problem.join(each[:, :-1], each[:, -1])
+        of_output = each.reshape(self.problem.n_outputs, -1)
+        return self.problem.join(of_output[:, :-1], of_output[:, -1])
 
 
 def _within(H: Float, free: npt.NDArray[np.bool_]) -> Float:

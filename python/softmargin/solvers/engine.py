@@ -30,6 +30,9 @@ from .smoothing import Rounds
 FINISH_PASSES = 10
 ROUNDING = 1e-15
 
+# A step of Newton's method from a relative gap above this one is taken whoever asks: it gains more digits than all before.
+NEARLY_ROUNDING = 1e-13
+
 # Rounds of a loss that is not smooth in which no step helped and the gap did not fall, before it is given up.
 FRUITLESS = 3
 
@@ -333,7 +336,7 @@ class Engine:
     def _finish(self, descent: Descent, metric: Metric) -> None:
         """Go on towards rounding where the unknowns are few, for as many passes again as it took so far."""
         problem = self.problem
-        wanted = self.limits.finish or self.method == "newton"  # whose last steps gain more digits than those before
+        wanted = self.limits.finish or (self.method == "newton" and self.gap > NEARLY_ROUNDING)
         if problem.size > MOST_UNKNOWNS or np.isfinite(self.limits.above) or not wanted:
             return
         if descent.dtype == "float32":
@@ -344,5 +347,6 @@ class Engine:
                 break
             self.n_iter += 1
             metric = self.metrics.renewed(metric, descent)
-        self._note(descent)
-        self._check(descent.x)
+        if descent.x is not self.last_checked:
+            self._note(descent)
+            self._check(descent.x)

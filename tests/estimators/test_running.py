@@ -130,6 +130,10 @@ def test_a_warning_says_how_far_and_what_to_change(digits):
                       r"the last 2 of 3 epochs, where tol=0.0001 was asked for; a larger max_epochs goes on") as caught:  # fmt: skip
         classifier(max_epochs=3).fit(X, y)
     assert caught[0].filename == __file__
+    with pytest.warns(
+        ConvergenceWarning, match=r"reached a mean loss of [\d.]+ in the only epoch, of which nothing tells whether"
+    ):
+        classifier(max_epochs=1).fit(X, y)
     with pytest.warns(ConvergenceWarning, match=r"^LinearClassifier: reached gap=[\d.e+-]+ where tol=1e-15 was asked for, after 20 "
                       r"steps; a larger max_epochs goes on$") as caught:  # fmt: skip
         LinearClassifier(max_epochs=1, tol=1e-15).fit(X, y)

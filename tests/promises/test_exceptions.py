@@ -91,3 +91,22 @@ def test_memory_that_is_refused(in_new_process):
         failed, worked = map(int, line.split())
         assert failed >= 3
         assert worked == 1
+
+
+def test_a_callback_that_writes_to_y(in_new_process):
+    """Labels are looked at before the first step; what they become later may be any number, and must end no process."""
+    code = """
+import numpy as np
+import softmargin as sm
+X = np.random.default_rng(0).normal(size=(3000, 200))
+for loss in sm.losses.names():
+    if sm.losses.info(loss)["target"] == "real":
+        continue
+    y = np.arange(3000) % 3
+    def overwrite(info):
+        y[:] = np.resize([10**12, -(10**12), 7], 3000)
+    sm.fit(X, y, loss=loss, epochs=2, rng=0, callback=overwrite, optimizer=sm.optimizers.SGD(lr=1e-3))
+    print(loss)
+"""
+    expected = [name for name in sm.losses.names() if sm.losses.info(name)["target"] != "real"]
+    assert in_new_process(code).split() == expected

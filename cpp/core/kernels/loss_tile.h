@@ -66,7 +66,10 @@ template <class T>
     return {nullptr, values, data.positive_weight};
   }
   gather_labels(rows, data.y.labels, label);
-  if (classes) return {label, values, data.positive_weight};
+  if (classes) {  // labels are places in a tile; a callback may have written to y since they were checked
+    lanes([&](int r) { label[r] = label[r] >= 0 && label[r] < n_outputs ? label[r] : 0; });
+    return {label, values, data.positive_weight};
+  }
   for (int64_t c = 0; c < n_outputs; ++c)
     lanes([&](int r) { values[c * kTileRows + r] = label[r] == c ? T(1) : T(-1); });
   return {nullptr, values, data.positive_weight};

@@ -221,13 +221,15 @@ class Patience:
     def falling(self) -> str:
         """Return by how much the loss still fell in the last epochs, in figures; nothing where it was little."""
         last = self.losses[-self.n - 1 :]
-        if len(last) > 1 and last[0] - last[-1] <= STILL_FALLING * self.tol * abs(last[0]):
+        more = "a larger max_epochs goes on, solver='exact' ends at the optimum"
+        if len(last) == 1:
+            return (
+                f"a mean loss of {last[0]:.6g} in the only epoch, of which nothing tells whether it still falls; {more}"
+            )
+        if last[0] - last[-1] <= STILL_FALLING * self.tol * abs(last[0]):
             return ""
         fell = f"from {last[0]:.6g} to {last[-1]:.6g} in the last {len(last) - 1} of {len(self.losses)} epochs"
-        return (
-            f"a mean loss that still fell {fell}, where tol={self.tol:g} was asked for; a larger max_epochs goes on, "
-            "solver='exact' ends at the optimum"
-        )
+        return f"a mean loss that still fell {fell}, where tol={self.tol:g} was asked for; {more}"
 
 
 def run_rule(

@@ -1,8 +1,6 @@
 // Builds views from arrays and options from tuples.
 #include "arrays.h"
 
-#include "core/layouts/registry.h"
-
 #include <atomic>
 
 #if defined(_WIN32)
@@ -10,6 +8,8 @@
 #else
 #include <unistd.h>
 #endif
+
+#include "core/layouts/registry.h"
 
 namespace softmargin {
 
@@ -136,10 +136,6 @@ long process_id() {
   return getpid();
 #endif
 }
-
-}  // namespace
-
-namespace {
 
 bool is_sparse(const Matrix& X) {
   bool sparse = false;

@@ -19,6 +19,8 @@ MOST_VALUES = 3
 
 # Outputs up to which the Hessian of the intercepts is made in full; beyond it its diagonal serves.
 MOST_OUTPUTS = 32
+
+# The least curvature of an intercept, so that steps are finite where a loss is flat.
 LEAST = 1e-12
 
 
@@ -43,10 +45,7 @@ def curvatures(problem: LinearProblem, S: Array, *, exactly: bool = False) -> Ar
 
 
 def intercept_hessian(problem: LinearProblem, S: Float) -> Float:
-    """Return the Hessian of the mean loss in the intercepts at scores S, (n_outputs, n_outputs); of many classes its diagonal.
-
-    The diagonal is at least LEAST, so that a loss that is flat everywhere gives steps too.
-    """
+    """Return the Hessian of the mean loss in the intercepts at scores S, (n_outputs, n_outputs); of many classes its diagonal."""
     if problem.data.kind == "classes" and problem.n_outputs > MOST_OUTPUTS:
         H = np.diag(weighted_mean(problem, curvatures(problem, S)))
     else:

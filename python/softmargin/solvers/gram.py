@@ -118,6 +118,7 @@ def sampled_grams(problem: LinearProblem, row_weights: Array | None, m: int) -> 
 
 
 def _small(problem: LinearProblem, weights: Float, index: npt.NDArray[np.int64] | None) -> list[Array]:
+    """In float64, by the core."""
     return [G[:-1, :-1] for G in _dense(problem, weights, index)]
 
 

@@ -138,6 +138,13 @@ def test_curvatures(loss):
             check(got, np.einsum("icc->ic", H), 2 * k, u, what)
             again, mean = _core.row_curvatures(made(dtype), S.astype(dtype), mean=True, num_threads=2)
             np.testing.assert_array_equal(again, got)
+            pairs, _ = _core.row_curvatures(made(dtype), S.astype(dtype), pairs=True, num_threads=2)
+            if sm.losses.info(loss)["target"] == "classes":
+                left, right = np.triu_indices(k)
+                check(pairs, H[:, left, right], 2 * k, u, what)
+                np.testing.assert_array_equal(pairs[:, left == right], got)
+            else:
+                np.testing.assert_array_equal(pairs, got)
             check(mean, np.average(H, axis=0, weights=weight), 2 * k, u + TILE * np.finfo(dtype).eps, what)
 
 

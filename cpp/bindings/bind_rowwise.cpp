@@ -116,24 +116,25 @@ Array<double> hessians(const ProblemObject& object, const py::object& S, const p
   });
 }
 
-// (the diagonal of the Hessian of each row's loss at S (n_samples, n_outputs), the weighted mean of those Hessians
-// (n_outputs, n_outputs) or None).
-py::tuple curvatures(const ProblemObject& object, const py::object& S, bool mean, int num_threads) {
+// (the diagonal of the Hessian of each row's loss at S (n_samples, n_outputs) or, with `pairs` and a loss of classes,
+// its upper triangle (n_samples, n_outputs (n_outputs + 1) / 2), the weighted mean of those Hessians (n_outputs,
+// n_outputs) or None).
+py::tuple curvatures(const ProblemObject& object, const py::object& S, bool mean, bool pairs, int num_threads) {
   return in_dtype(object, [&]<class T>(const Problem<T>& problem) -> py::tuple {
     const int64_t k = problem.n_outputs;
     require_curvature(problem);
     const Array<T> scores = rows("S", problem, S);
-    Array<T> diagonal({problem.X.n_samples, k});
+    Array<T> each({problem.X.n_samples, curvatures_of_row(problem, pairs)});
     Array<double> hessian(mean ? std::vector<py::ssize_t>{k, k} : std::vector<py::ssize_t>{0, 0});
     const T* S_data = scores.data();
-    T* diagonal_data = diagonal.mutable_data();
+    T* each_data = each.mutable_data();
     double* hessian_data = mean ? hessian.mutable_data() : nullptr;
     {
       const py::gil_scoped_release released;
-      row_curvatures(problem, S_data, diagonal_data, hessian_data, num_threads, signal_poll());
+      row_curvatures(problem, S_data, pairs, each_data, hessian_data, num_threads, signal_poll());
       for (int64_t i = 0; mean && i < k * k; ++i) hessian_data[i] /= object.total_weight();
     }
-    return py::make_tuple(diagonal, mean ? py::object(hessian) : py::none());
+    return py::make_tuple(each, mean ? py::object(hessian) : py::none());
   });
 }
 
@@ -157,7 +158,7 @@ void bind_rowwise(py::module_& m) {
   m.def("row_hessians", &hessians, py::arg("problem"), py::arg("S"), py::arg("shift"), py::arg("V"), py::kw_only(),
         py::arg("num_threads") = 0);
   m.def("row_curvatures", &curvatures, py::arg("problem"), py::arg("S"), py::kw_only(), py::arg("mean") = false,
-        py::arg("num_threads") = 0);
+        py::arg("pairs") = false, py::arg("num_threads") = 0);
   m.def("row_conjugates", &conjugates, py::arg("problem"), py::arg("A"), py::kw_only(), py::arg("num_threads") = 0);
 }
 

@@ -15,7 +15,7 @@ constexpr int64_t kSlotBytes = int64_t{8} << 20;
 
 // A block of converted rows stays in a quarter of a 1 MB L2, and takes no more multiply-adds than a few ms.
 constexpr int64_t kBlockBytes = int64_t{256} << 10;
-constexpr int64_t kBlockWork = int64_t{1} << 24;
+constexpr int64_t kBlockWork = int64_t{1} << 26;
 constexpr int64_t kLeastRows = 32;
 constexpr int64_t kMostRows = 1024;
 

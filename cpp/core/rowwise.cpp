@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "registry.h"
-
 namespace softmargin {
 
 namespace {
@@ -114,25 +112,27 @@ void row_hessians(const Problem<T>& problem, const T* S, const T* shift, T* V, d
 }
 
 template <class T>
-void row_curvatures(const Problem<T>& problem, const T* S, T* D, double* H, int num_threads, const Poll& poll) {
+void row_curvatures(const Problem<T>& problem, const T* S, bool pairs, T* D, double* H, int num_threads,
+                    const Poll& poll) {
   const int64_t k = problem.n_outputs;
   // Outputs that a row's loss takes apart have a diagonal Hessian, which one product with ones shows.
   const bool apart = loss_traits(problem.loss).target != Target::classes;
-  const int64_t products = apart ? 1 : k;
-  const double work = kScoreWork * static_cast<double>(k * products);
+  const int64_t products = apart ? 1 : k, width = curvatures_of_row(problem, pairs);
+  const double work = 2 * kScoreWork * static_cast<double>(k * products);  // a product takes the exponentials twice
   const RowSums sums =
       each_tile(problem, work, H ? k * products : 0, num_threads, poll, [&](const Rows& rows, T* room, RowSums& own) {
         T *tile = room, *v = room + k * kTileRows;
-        std::vector<T> diagonal(static_cast<std::size_t>(k * kTileRows));
+        std::vector<T> found(static_cast<std::size_t>(width * kTileRows));
+        T* next = found.data();
         read_rows(rows, S, k, tile);
         for (int64_t c = 0; c < products; ++c) {
           for (int64_t i = 0; i < k * kTileRows; ++i) v[i] = T(apart || i / kTileRows == c ? 1 : 0);
           problem.kernels().hessian[problem.loss](rows, problem.data, k, tile, room + 2 * k * kTileRows, v);
-          const int64_t first = apart ? 0 : c * kTileRows;
-          std::copy_n(v + first, apart ? k * kTileRows : kTileRows, diagonal.data() + first);
+          const int64_t begin = apart ? 0 : c, end = apart || pairs ? k : c + 1;
+          next = std::copy(v + begin * kTileRows, v + end * kTileRows, next);
           if (H) weigh(rows, problem.data.sample_weight, k, v, own.outputs.data() + c * k);
         }
-        write_rows(rows, diagonal.data(), k, D);
+        write_rows(rows, found.data(), width, D);
       });
   if (!H) return;
   if (!apart) return copy(sums, H);
@@ -181,7 +181,7 @@ void row_products(const Problem<T>& problem, double scale, const double* feature
 #define SOFTMARGIN_INSTANTIATE(T)                                                                   \
   template double row_losses(const Problem<T>&, const T*, const T*, T*, double*, int, const Poll&); \
   template void row_hessians(const Problem<T>&, const T*, const T*, T*, double*, int, const Poll&); \
-  template void row_curvatures(const Problem<T>&, const T*, T*, double*, int, const Poll&);         \
+  template void row_curvatures(const Problem<T>&, const T*, bool, T*, double*, int, const Poll&);   \
   template double row_conjugates(const Problem<T>&, const T*, int, const Poll&);                    \
   template void row_products(const Problem<T>&, double, const double*, T*, int, const Poll&);
 SOFTMARGIN_INSTANTIATE(float)

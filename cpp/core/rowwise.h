@@ -2,6 +2,7 @@
 #pragma once
 
 #include "objective.h"
+#include "registry.h"
 
 namespace softmargin {
 
@@ -19,10 +20,19 @@ template <class T>
 void row_hessians(const Problem<T>& problem, const T* S, const T* shift, T* V, double* vb, int num_threads,
                   const Poll& poll);
 
-// D (n_samples, n_outputs) = the diagonal of the Hessian of each row's loss at S, not weighted. H (n_outputs,
-// n_outputs), where given, = the weighted sum of those Hessians.
+// Numbers that the Hessian of a row's loss has: its diagonal; with `pairs` all of its upper triangle, row by row,
+// unless the loss takes its outputs apart.
 template <class T>
-void row_curvatures(const Problem<T>& problem, const T* S, T* D, double* H, int num_threads, const Poll& poll);
+int64_t curvatures_of_row(const Problem<T>& problem, bool pairs) {
+  const int64_t k = problem.n_outputs;
+  return pairs && loss_traits(problem.loss).target == Target::classes ? k * (k + 1) / 2 : k;
+}
+
+// D (n_samples, curvatures_of_row) = the Hessian of each row's loss at S, not weighted. H (n_outputs, n_outputs), where
+// given, = the weighted sum of those Hessians.
+template <class T>
+void row_curvatures(const Problem<T>& problem, const T* S, bool pairs, T* D, double* H, int num_threads,
+                    const Poll& poll);
 
 // The sum of the conjugates at A, which is dual feasible.
 template <class T>

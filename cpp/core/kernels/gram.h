@@ -60,7 +60,9 @@ inline void add_gram(const GramRows& rows, int64_t j, double* weighted, double* 
   constexpr int width = Simd<double>::width;
   for (int64_t r = 0; r < rows.count; ++r) {
     const double* z = rows.Z + rows.place[r] + j;
-    for (int c = 0; c < kGramColumns; ++c) weighted[r * kGramColumns + c] = rows.weight[r] * z[c];
+    double products[kGramColumns];  // read before any is written, so that they are one vector
+    for (int c = 0; c < kGramColumns; ++c) products[c] = rows.weight[r] * z[c];
+    for (int c = 0; c < kGramColumns; ++c) weighted[r * kGramColumns + c] = products[c];
   }
   double* columns = G + j * rows.padded;
   int64_t i = j / width * width;

@@ -36,8 +36,8 @@ struct Sgd {
     out[0] = lr;
     out[1] = first ? 0 : momentum;
     out[2] = first || momentum == 0 ? 1 : 1 - dampening;  // without momentum the dampening is ignored
-    out[3] = p[3] != 0 ? momentum : 0;                    // weight of the buffer in a Nesterov step
-    out[4] = p[3] != 0 ? 1 : 0;                           // weight of the gradient
+    out[3] = p[3] != 0 ? momentum : 1;                    // weight of the buffer in the step
+    out[4] = p[3] != 0 ? 1 : 0;                           // weight of the gradient: Nesterov looks ahead
     out[5] = p[4];
     out[6] = momentum != 0 ? lr * (1 - dampening) / (1 - momentum) : lr;
   }
@@ -45,7 +45,6 @@ struct Sgd {
   template <class T>
   struct Step {
     T lr, keep, take, look_buffer, look_gradient, decay, reach;
-    bool nesterov;
     explicit Step(const double* k)
         : lr(T(k[0])),
           keep(T(k[1])),
@@ -53,13 +52,12 @@ struct Sgd {
           look_buffer(T(k[3])),
           look_gradient(T(k[4])),
           decay(T(k[5])),
-          reach(T(k[6])),
-          nesterov(k[4] != 0) {}
+          reach(T(k[6])) {}
 
     T step(T& w, T g, T& buffer, T&) const {
       g += decay * w;
       buffer = keep * buffer + take * g;
-      w -= lr * (nesterov ? look_gradient * g + look_buffer * buffer : buffer);
+      w -= lr * (look_gradient * g + look_buffer * buffer);  // without a branch, which would not be vectorised
       return reach;
     }
   };

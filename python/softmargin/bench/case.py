@@ -48,14 +48,15 @@ class Figure:
 class Work:
     """A case, ready to run: {name: function}, ours first, and `check`, which raises where their results do not agree.
 
-    n_bytes must be read from memory at least and n_flops done at least, in `dtype`; 0 where there is no such limit. `repeat`
-    calls make one measurement.
+    n_bytes must be read from memory at least, n_flops done at least, in `dtype`, and n_moved read and written as a step of Adam does; 0
+    where there is no such limit. `repeat` calls make one measurement.
     """
 
     functions: Mapping[str, Callable[[], Any]]
     check: Callable[[Mapping[str, Any]], None]
     n_bytes: float = 0.0
     n_flops: float = 0.0
+    n_moved: float = 0.0
     dtype: str = "float32"
     repeat: int = 1
     rounds: int = 7

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,30 @@ _STATE = 10_000_000  # weights: those of the optimizer's case
 _ROUNDS = 2_000_000  # of multiply-adds, 10 to 20 ms
 _REPEATS = 7  # the best one counts: a limit is what the machine can do
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+
+
+class Gauge(NamedTuple):
+    """A function that does nothing but one thing, and how much of it: bytes or operations."""
+
+    amount: float
+    function: Callable[[], object]
+
+
+def reading(threads: int) -> Gauge:
+    """Reads what no cache holds."""
+    array = np.ones(_READ, dtype=np.float32)
+    return Gauge(array.nbytes, partial(_core._read, array, threads))
+
+
+def moving(threads: int) -> Gauge:
+    """Reads four arrays and writes three of them, as a step of Adam does."""
+    W, grad, m, v = (np.zeros(_STATE, dtype=np.float32) for _ in range(4))
+    return Gauge(7 * W.nbytes, partial(_core._move, W, grad, m, v, threads))
+
+
+def multiplying(dtype: str, threads: int) -> Gauge:
+    """Multiplies and adds in registers, at the active level."""
+    return Gauge(_core._operations(_ROUNDS, dtype, threads), partial(_core._operations, _ROUNDS, dtype, threads))
 
 
 @dataclass(frozen=True)
@@ -41,6 +66,15 @@ class Machine:
         """Operations a second at the active level."""
         return self.peaks[self.level][dtype][threads or self.threads]
 
+    def at(self, dtype: str, speeds: Mapping[str, float]) -> Machine:
+        """The same with all threads' speeds at another moment: of "reads", "moves" and "operations", where given."""
+        n, level, peaks = self.threads, self.level, self.peaks
+        if "operations" in speeds:
+            of_dtype = peaks[level][dtype] | {n: speeds["operations"]}
+            peaks = peaks | {level: peaks[level] | {dtype: of_dtype}}
+        changed = {name: getattr(self, name) | {n: speeds[name]} for name in ("reads", "moves") if name in speeds}
+        return replace(self, peaks=peaks, **changed)
+
     def describe(self) -> list[str]:
         """Lines that name the machine by its features."""
         caches = ", ".join(f"{name} {size}" for name, size in self.caches.items())
@@ -62,34 +96,27 @@ class Machine:
 def measure(threads: int) -> Machine:
     """Measure all of it, in some three seconds."""
     counts = sorted({1, threads})
-    array = np.ones(_READ, dtype=np.float32)
-    reads = {n: array.nbytes / _best(partial(_core._read, array, n)) for n in counts}
-    W, grad, m, v = (np.zeros(_STATE, dtype=np.float32) for _ in range(4))
-    traffic = 7 * W.nbytes
-    moves = {n: traffic / _best(partial(_core._move, W, grad, m, v, n)) for n in counts}
+    reads = {n: _best(reading(n)) for n in counts}
+    moves = {n: _best(moving(n)) for n in counts}
     active, peaks = sm.simd_level(), {}
     try:
         for level in sm.simd_levels():
             sm.set_simd_level(level)
-            peaks[level] = {t: {n: _operations(t, n) for n in counts} for t in ("float32", "float64")}
+            peaks[level] = {t: {n: _best(multiplying(t, n)) for n in counts} for t in ("float32", "float64")}
     finally:
         sm.set_simd_level(active)
     return Machine(threads, active, tuple(sm.simd_levels()), _caches(), reads, moves, peaks)
 
 
-def _operations(dtype: str, threads: int) -> float:
-    done = _core._operations(_ROUNDS, dtype, threads)
-    return done / _best(lambda: _core._operations(_ROUNDS, dtype, threads))
-
-
-def _best(function: Callable[[], object]) -> float:
-    function()
+def _best(gauge: Gauge) -> float:
+    """Its amount a second."""
+    gauge.function()
     times = []
     for _ in range(_REPEATS):
         start = time.perf_counter()
-        function()
+        gauge.function()
         times.append(time.perf_counter() - start)
-    return min(times)
+    return gauge.amount / min(times)
 
 
 def _caches() -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import softmargin as sm
-from softmargin.bench.case import Case, Figure, Setting, limit, share_target
-from softmargin.bench.machine import Machine
+from softmargin.bench.case import Case, Figure, Setting, Work, limit, share_target
+from softmargin.bench.machine import Gauge, Machine, moving, multiplying, reading
 from softmargin.bench.peers.pytorch import installed, modules
 from softmargin.bench.timing import interleaved
 
@@ -33,7 +33,9 @@ class Measured:
 
 
 def run(case: Case, machine: Machine, setting: Setting) -> Measured:
-    """Prepare, compare, measure.
+    """Prepare, compare, measure: the case, its peers and what limits it, in turns.
+
+    The speed of a shared machine changes by a third within a minute, so that a limit of another minute is none.
 
     Raises
     ------
@@ -43,7 +45,10 @@ def run(case: Case, machine: Machine, setting: Setting) -> Measured:
     with blas_threads(setting.threads):
         work = case.prepare(setting)
         work.check({name: function() for name, function in work.functions.items()})
-        seconds = interleaved(work.functions, work.rounds, work.repeat)
+        gauges = limits_of(work, setting.threads)
+        functions = {**work.functions, **{name: gauge.function for name, gauge in gauges.items()}}
+        seconds = interleaved(functions, work.rounds, work.repeat)
+    machine = machine.at(work.dtype, {name: gauge.amount / seconds.pop(name) for name, gauge in gauges.items()})
     ours = next(iter(seconds.values()))
     figures = []
     least = limit(work, machine) if work.n_bytes or work.n_flops else None
@@ -56,10 +61,16 @@ def run(case: Case, machine: Machine, setting: Setting) -> Measured:
     return Measured(case, seconds, least, work.n_bytes, work.n_flops, figures)
 
 
-def run_all(cases: Sequence[Case], machine: Machine, setting: Setting) -> Iterator[Measured]:
-    """One case after the other; what one has allocated is gone before the next."""
-    for case in cases:
-        yield run(case, machine, setting)
+def limits_of(work: Work, threads: int) -> dict[str, Gauge]:
+    """What limits the case, by the names that `Machine.at` takes."""
+    found = {}
+    if work.n_bytes:
+        found["reads"] = reading(threads)
+    if work.n_flops:
+        found["operations"] = multiplying(work.dtype, threads)
+    if work.n_moved:
+        found["moves"] = moving(threads)
+    return found
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def trajectory(form):
         import softmargin as sm
 
         X = problem.X if form == "own" else problem.X.astype(np.float32)
-        points, total = [], 0.0
+        found, total = [], 0.0
         for tol in TOLERANCES:
             start = time.perf_counter()
             result = sm.solve(
@@ -35,11 +35,12 @@ def trajectory(form):
             seconds, gap = certified[0] if certified else (waited, result.gap)
             W = np.reshape(result.W, (problem.n_outputs, -1))
             b = np.zeros(problem.n_outputs) if result.intercept is None else np.ravel(result.intercept)
-            points.append(Point(seconds, *problem.to_peer_units(W, b), gap=float(gap)))
+            found.append((seconds, W, b, float(gap)))
             total += waited
             if total > budget:
                 break
-        return points
+        # At the end: a worker of BLAS spins on after a product, and the next run would share the cores with it.
+        return [Point(seconds, *problem.to_peer_units(W, b), gap=gap) for seconds, W, b, gap in found]
 
     return run
 

@@ -77,8 +77,12 @@ def test_set_num_threads_refuses(n, error, message):
 def test_omp_num_threads_is_obeyed():
     code = "print(sm.get_num_threads(), sm.build_info()['num_threads_reason'])"
     for n in (1, 5):  # 5: also above the number of processors
-        assert in_new_process(code, OMP_NUM_THREADS=str(n)) == f"{n} OMP_NUM_THREADS"
-    assert "OMP_NUM_THREADS" not in in_new_process(code)  # the control: without it, something else decides
+        for said in (f"{n}", f" {n} ", f"{n},2"):
+            assert in_new_process(code, OMP_NUM_THREADS=said) == f"{n} OMP_NUM_THREADS"
+    without = in_new_process(code)
+    assert "OMP_NUM_THREADS" not in without  # the control: without it, something else decides
+    for said in ("", "abc", "0", "3x", "3,"):
+        assert in_new_process(code, OMP_NUM_THREADS=said).split(maxsplit=1)[1] == without.split(maxsplit=1)[1]
 
 
 @needs_openmp

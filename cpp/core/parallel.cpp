@@ -138,6 +138,18 @@ int affinity_cpus() {
   return 0;
 }
 
+// Whether OMP_NUM_THREADS is a list of numbers of at least 1: what is none the runtime ignores.
+bool says_threads(const char* variable) {
+  if (variable == nullptr) return false;
+  std::stringstream list(std::string(variable) + ',');
+  for (std::string one; std::getline(list, one, ',');) {
+    char* end = nullptr;
+    if (std::strtol(one.c_str(), &end, 10) < 1 || one.find_first_not_of(" \t", end - one.c_str()) != std::string::npos)
+      return false;
+  }
+  return true;
+}
+
 ThreadCount count_threads() {
   // What the runtime says before anybody asks for another number. Taken at the first question; threadpoolctl, whose
   // limits belong to the calling thread, shows as a difference to it.
@@ -145,8 +157,7 @@ ThreadCount count_threads() {
   static const int quota = cgroup_cpus("/sys/fs/cgroup", "/proc/self/cgroup");
   const int now = omp_get_max_threads();
   if (now != initial && now != omp_get_num_procs()) return {now, "omp_set_num_threads (as by threadpoolctl)"};
-  if (const char* variable = std::getenv("OMP_NUM_THREADS"); variable != nullptr && *variable != '\0')
-    return {now, "OMP_NUM_THREADS"};
+  if (says_threads(std::getenv("OMP_NUM_THREADS"))) return {now, "OMP_NUM_THREADS"};
   ThreadCount count{now, kProcessors};
   if (const int affinity = affinity_cpus(); affinity > 0 && affinity <= count.n) count = {affinity, kAffinity};
   if (quota > 0 && quota < count.n) count = {quota, "CPU quota of the control group"};

@@ -44,7 +44,7 @@ from softmargin.penalties import Penalty, as_spec
 from .anchor import anchor
 from .coordinates import coordinates
 from .plan import RETREATS, Plan
-from .refine import SEPARATED, Shape, affordable, falling, refined
+from .refine import Shape, affordable, falling, refined
 from .standardize import standardization
 from .traits import Traits, traits, with_rate
 from .trials import Trial
@@ -184,9 +184,9 @@ def automatic(
     else:
         rate = _search(trial, first, highest, n_trial)
     power = (FADING if kind.fading else FORGETFUL) if kind.invariant else 0.0
-    rate, reached = _retreat(trial, min(rate * (steps / n_trial) ** power, highest), loss_at_zero)
+    rate = _retreat(trial, min(rate * (steps / n_trial) ** power, highest), loss_at_zero)
     shape: Shape = falling
-    if thorough and reached < SEPARATED * loss_at_zero and affordable(trial, n_epochs):
+    if thorough and rate > 0 and affordable(trial, n_epochs):
         rate, shape = refined(trial, kind, rate, limit, n_epochs, loss_at_zero)
     else:
         rate = min(rate * n_epochs**power, highest)
@@ -216,14 +216,13 @@ def _batch_size(batch_size: Any, n_samples: int, kind: Traits) -> int:
     return min(as_integer("batch_size", batch_size), n_samples)
 
 
-def _retreat(trial: Trial, rate: float, at_zero: float) -> tuple[float, float]:
-    """Return the rate, or the first lower one with which an epoch ends no higher than at zero weights, and F at its end."""
+def _retreat(trial: Trial, rate: float, at_zero: float) -> float:
+    """Return the rate, or the first lower one with which an epoch ends no higher than at zero weights."""
     for factor in RETREATS:
-        reached = trial.full_value(rate)
-        if reached <= at_zero:
-            return rate, reached
+        if trial.full_value(rate) <= at_zero:
+            break
         rate /= factor
-    return rate, at_zero
+    return rate
 
 
 def _search(trial: Trial, anchor: float, highest: float, n_steps: int) -> float:

@@ -9,11 +9,12 @@ their optimum lies at 1e-5 of F at zero weights (raw digits), they end at 1.4 to
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from softmargin import _core
+from softmargin.config import get_num_threads
 from softmargin.schedules import Polynomial, Schedule, Warmup
 
 from .traits import Traits
@@ -32,7 +33,7 @@ SHORT, MOST_TRIALS = 0.125, 16
 
 # Rates that are compared differ by powers of this, 1.15, at last by the first one: below the best rate F changes slowly, above it
 # batches begin to throw the weights about, and the second or third rate may already end at twice the F.
-RATIO, STRIDES = 10 ** (1 / 16), (8, 4, 2, 1)
+RATIO, COARSE, FINE = 10 ** (1 / 16), (8, 4), (2, 1)
 
 # Rates that rise begin at this share, and fall as this power of what is left. On digits as they are SGD ends 3 % above the optimum
 # with shares from 0.01 to 0.2, Adagrad 4 to 5 % with 0.01 and 0.03, 8 % with 0.1: its early gradients count for ever.
@@ -79,34 +80,60 @@ def refined(
 
     A trial of all epochs is the run itself: same samples in the same order, same bits, so no rate is too high to be tried. Rules
     that forget the size of old gradients take longer steps by themselves as gradients shrink; the rates of others rise, where the
-    loss is smooth.
+    loss is smooth or old gradients count for ever.
+    """
+    smooth = _core.curvature(trial.data.loss, trial.data.n_outputs) is not None
+    shape = rising if (smooth or kind.fading) and not kind.forgetful else falling
+    with ThreadPoolExecutor(trial.num_threads or get_num_threads()) as pool:
+
+        def along(n_epochs: int, shape: Shape) -> Values:
+            def value(i: int) -> float:
+                tried = rate * RATIO**i
+                return np.inf if tried > limit else trial.full_value(tried, n_epochs, shape, num_threads=1)
+
+            return Values(value, pool)
+
+        short = along(max(1, round(SHORT * epochs)), shape)
+        i = _descend(short, 0, COARSE[1])
+        shapes = (arched, falling) if shape is rising and short(i) > NOISY * loss_at_zero else (shape,)
+        runs = {shape: along(epochs, shape) for shape in shapes}
+        best = {shape: _descend(run, i, COARSE[0]) for shape, run in runs.items()}
+        if min(run(best[shape]) for shape, run in runs.items()) < SEPARATED * loss_at_zero:
+            best = {shape: _descend(run, best[shape], COARSE[1]) for shape, run in runs.items()}
+            shape = min(shapes, key=lambda shape: runs[shape](best[shape]))
+            for stride in FINE:
+                best[shape] = _descend(runs[shape], best[shape], stride)
+        shape = min(shapes, key=lambda shape: runs[shape](best[shape]))
+    return rate * RATIO ** best[shape], shape
+
+
+class Values:
+    """A function of whole numbers, remembered; what is asked for at once is worked out side by side.
+
+    Trials are too small for a step to be shared between threads, and their bits do not depend on it.
     """
 
-    def at(n_epochs: int, shape: Shape) -> Callable[[int], float]:
-        def value(i: int) -> float:
-            tried = rate * RATIO**i
-            return np.inf if tried > limit else trial.full_value(tried, n_epochs, shape)
+    def __init__(self, function: Callable[[int], float], pool: ThreadPoolExecutor) -> None:
+        self.function, self.pool = function, pool
+        self.known: dict[int, float] = {}
 
-        return cache(value)
+    def __call__(self, i: int) -> float:
+        return self.of(i)[0]
 
-    smooth = _core.curvature(trial.data.loss, trial.data.n_outputs) is not None
-    shape = rising if smooth and not kind.forgetful else falling
-    short = at(max(1, round(SHORT * epochs)), shape)
-    i = _descend(short, 0, STRIDES[1])
-    if shape is rising and short(i) > NOISY * loss_at_zero:
-        shape = arched
-    run = at(epochs, shape)
-    for stride in STRIDES:
-        i = _descend(run, i, stride)
-    return rate * RATIO**i, shape
+    def of(self, *places: int) -> list[float]:
+        """Return the values at some places."""
+        new = [i for i in dict.fromkeys(places) if i not in self.known]
+        self.known.update(zip(new, self.pool.map(self.function, new), strict=True))
+        return [self.known[i] for i in places]
 
 
-def _descend(value: Callable[[int], float], i: int, stride: int) -> int:
+def _descend(value: Values, i: int, stride: int) -> int:
     """Return a local minimum over the places i + stride Z; what is not finite lies to the right of it."""
     reach = 2 if stride == 1 else 1  # at last two to the right, where F is ragged
     for _ in range(MOST_TRIALS):
         nearby = (i, i - stride, *(i + step * stride for step in range(1, reach + 1)))
-        best = i - stride if not np.isfinite(value(i)) else min(nearby, key=value)
+        values = value.of(*nearby)
+        best = i - stride if not np.isfinite(values[0]) else nearby[int(np.argmin(values))]
         if best == i:
             break
         i = best

@@ -80,7 +80,7 @@ def test_a_long_trial_is_the_run_itself():
     place = plan.coordinates
     penalty, size, seed = place.penalty(("l2", (1e-4,))), plan.batch_size, as_seed(5)
     trial = Trial(read, plan.optimizer, penalty, True, place.standardization(), size, seed, 1)
-    shape = next(shape for shape in (rising, arched) if shape(plan.schedule.total_iters) == plan.schedule)
+    shape = next(shape for shape in (rising, arched, falling) if shape(plan.schedule.total_iters) == plan.schedule)
     tried = trial.full_value(plan.optimizer.lr, 8, shape)
     run = fit_guarded(data, y, plan, penalty=sm.L2(1e-4), epochs=8, rng=5)
     assert tried == pytest.approx(F(run, data, y, loss="softmax", penalty=sm.L2(1e-4)), rel=1e-14)
@@ -88,6 +88,7 @@ def test_a_long_trial_is_the_run_itself():
     assert all(tried <= trial.full_value(plan.optimizer.lr * RATIO**i, 8, shape) for i in (-1, 1, 2))
     quick = automatic(data, y, rule="SGD", penalty=sm.L2(1e-4), epochs=8, rng=5, thorough=False)
     assert quick.schedule == falling(plan.schedule.total_iters)
+    assert quick.optimizer.lr not in [plan.optimizer.lr * RATIO**i for i in (-1, 0, 1, 2)]
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -79,11 +79,10 @@ def refined(
     """Return the best rate and shape for a run of so many epochs, by F of all samples at its end, which is to be made small.
 
     A trial of all epochs is the run itself: same samples in the same order, same bits, so no rate is too high to be tried. Rules
-    that forget the size of old gradients take longer steps by themselves as gradients shrink; the rates of others rise, where the
-    loss is smooth or old gradients count for ever.
+    that forget the size of old gradients take longer steps by themselves as gradients shrink; the rates of others rise where
+    that ends lower.
     """
     smooth = _core.curvature(trial.data.loss, trial.data.n_outputs) is not None
-    shape = rising if (smooth or kind.fading) and not kind.forgetful else falling
     with ThreadPoolExecutor(trial.num_threads or get_num_threads()) as pool:
 
         def along(n_epochs: int, shape: Shape) -> Values:
@@ -93,17 +92,18 @@ def refined(
 
             return Values(value, pool)
 
-        short = along(max(1, round(SHORT * epochs)), shape)
+        first = falling if kind.forgetful else rising if smooth else arched
+        short = along(max(1, round(SHORT * epochs)), first)
         i = _descend(short, 0, COARSE[1])
-        shapes = (arched, falling) if shape is rising and short(i) > NOISY * loss_at_zero else (shape,)
-        runs = {shape: along(epochs, shape) for shape in shapes}
+        settled = first is falling or (first is rising and short(i) <= NOISY * loss_at_zero)
+        runs = {shape: along(epochs, shape) for shape in ((first,) if settled else (arched, falling))}
         best = {shape: _descend(run, i, COARSE[0]) for shape, run in runs.items()}
         if min(run(best[shape]) for shape, run in runs.items()) < SEPARATED * loss_at_zero:
             best = {shape: _descend(run, best[shape], COARSE[1]) for shape, run in runs.items()}
-            shape = min(shapes, key=lambda shape: runs[shape](best[shape]))
+            shape = min(runs, key=lambda shape: runs[shape](best[shape]))
             for stride in FINE:
                 best[shape] = _descend(runs[shape], best[shape], stride)
-        shape = min(shapes, key=lambda shape: runs[shape](best[shape]))
+        shape = min(runs, key=lambda shape: runs[shape](best[shape]))
     return rate * RATIO ** best[shape], shape
 
 

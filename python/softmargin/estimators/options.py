@@ -147,7 +147,8 @@ def named_rule(name: str, **given: float) -> Optimizer:
     AdamW(lr=0.1, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0)
     """
     made: Any = optimizers.get(name)
-    return made(**given, **{option.name: 0.0 for option in made.options if option.name == "weight_decay"})
+    rule: Optimizer = made(**given, **{option.name: 0.0 for option in made.options if option.name == "weight_decay"})
+    return rule
 
 
 def _asked_of_a_rule(options: Options) -> str:

@@ -1,6 +1,7 @@
 """The data sets at three scales, the optimum of each loss on them, and F of any estimator."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +37,12 @@ class Problem:
         """Return F of a fitted LinearClassifier, in float64."""
         W, b = np.asarray(model.coef_, np.float64), np.asarray(model.intercept_, np.float64)
         value = sm.loss_and_grad(W, self.X, self.targets(), loss=loss, intercept=b).loss
-        V = W * self.deviations() if self.standardize else W
+        V = W * self.deviations if self.standardize else W
         return value + ALPHA / 2 * float((V**2).sum())
 
+    @cached_property
     def deviations(self):
-        """Return the deviations (n_features,) in float64, some thousand rows at a time."""
+        """The deviations (n_features,) in float64, some thousand rows at a time."""
         mean = self.X.mean(axis=0, dtype=np.float64)
         starts = range(0, len(self.X), 2048)
         return np.sqrt(sum(((self.X[i : i + 2048] - mean) ** 2).sum(axis=0) for i in starts) / len(self.X))

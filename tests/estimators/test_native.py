@@ -8,7 +8,7 @@ import scipy.sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, make_classification, make_regression
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import HuberRegressor, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -460,3 +460,22 @@ def test_a_penalty_object_stands_for_itself():
     as_object = LinearClassifier(penalty=sm.ElasticNet(0.02, 0.3)).fit(X, y)
     np.testing.assert_array_equal(by_name.coef_, as_object.coef_)
     assert np.isnan(LinearClassifier(penalty=None, tol=1e-6).fit(X, y).gap_)  # without a penalty there is no bound
+
+
+@pytest.mark.parametrize("rate", [0.01, "auto"])
+def test_a_rule_by_its_name_has_no_decay_of_its_own(digits, rate):
+    """AdamW by name goes for the F that alpha states, which is Adam's; as an object with its decay it goes elsewhere."""
+    X, y = digits[0] / 16, digits[1]
+    given = {"alpha": 1e-2, "max_epochs": 5, "tol": 0.0, "random_state": 0}
+
+    def W(solver, rate="auto"):
+        with pytest.warns(ConvergenceWarning):  # how far F still fell
+            return LinearClassifier(solver=solver, learning_rate=rate, **given).fit(X, y).coef_
+
+    by_name = W("AdamW", rate)
+    assert np.abs(by_name).max() > 0.01
+    # w *= 1 and Adam's step: the same operations, of which the compiler may contract others.
+    np.testing.assert_allclose(by_name, W("Adam", rate), rtol=1e-10, atol=1e-12)
+    if rate != "auto":
+        np.testing.assert_array_equal(by_name, W(sm.optimizers.AdamW(lr=rate, weight_decay=0.0)))
+        assert np.abs(by_name - W(sm.optimizers.AdamW(lr=rate, weight_decay=1.0))).max() > 1e-3

@@ -78,7 +78,8 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
         ``coef_`` is for the features as they are all the same.
     solver : str or Optimizer, default "auto"
         "exact" for the certified optimum; "SGD", "Adagrad", "RMSprop", "Adam", "AdamW" for an update rule; or a rule such as
-        ``sm.optimizers.Adam(lr=0.01)``. "auto" is "exact" unless something is asked for that only a rule can do.
+        ``sm.optimizers.Adam(lr=0.01)``. "auto" is "exact" unless something is asked for that only a rule can do. A rule by its name
+        has no weight decay of its own, AdamW neither: `penalty` and `alpha` state all of F. As an object it has what it was given.
     learning_rate : float or "auto", default "auto"
         Of an update rule given by its name; "auto" finds rate, schedule and batch size from the data, on small data by trials as
         long as the run.
@@ -157,6 +158,10 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
     a matrix (n_features, n_features) for up to 5000 features. Ctrl-C leaves the best weights so far in the estimator, fitted.
 
     Unlike scikit-learn's SGDClassifier, alpha does not set the learning rate, and sparse data gets no other intercept.
+
+    With ``learning_rate="auto"`` 100 epochs of a rule end within 5 % of the optimum for softmax, and for other losses where classes
+    overlap or the penalty is not weak for the scale of X. Where neither is so (digits with pixels up to 16), few samples violate a
+    margin at the optimum, batches hardly tell of it, and hinges and one-versus-rest losses end well above it; "exact" does not.
 
     Examples
     --------

@@ -20,7 +20,7 @@ from softmargin.training.automatic import automatic
 from .base import LinearEstimator
 from .callbacks import FIT, Audience, CallbackSupportMixin, as_callbacks
 from .inputs import read_X, sklearn_words, take_rows
-from .options import AUTOMATIC_RULE, Options, read_options
+from .options import AUTOMATIC_RULE, Options, named_rule, read_options
 from .running import Outcome, Problem, Recipe, Watch, interrupted, run_exact, run_rule
 
 # Samples a step where neither the user nor the automatic rate says how many.
@@ -194,7 +194,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
         plan = automatic(
             problem.X,
             problem.y,
-            rule=rule,
+            rule=named_rule(rule),
             batch_size=size,
             epochs=options.max_epochs,
             rng=seed,

@@ -135,7 +135,20 @@ def _rule(given: dict[str, Any], options: Options) -> Optimizer | str | None:
             hint = "an update rule takes it"
             raise ValueError(f"{asked}: expected its default with solver='exact', got {given[asked]!r}; {hint}")
         return None
-    return chosen if rate is None else optimizers.get(chosen)(lr=rate)
+    return chosen if rate is None else named_rule(chosen, lr=rate)
+
+
+def named_rule(name: str, **given: float) -> Optimizer:
+    """Return the rule that a name stands for: without a weight decay of its own, which `penalty` and `alpha` do not state.
+
+    Examples
+    --------
+    >>> named_rule("AdamW", lr=0.1)
+    AdamW(lr=0.1, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0)
+    """
+    made: Any = optimizers.get(name)
+    rule: Optimizer = made(**given, **{option.name: 0.0 for option in made.options if option.name == "weight_decay"})
+    return rule
 
 
 def _asked_of_a_rule(options: Options) -> str:

@@ -43,7 +43,7 @@ class Trial:
 
     def value(self, rate: float, n_steps: int) -> float:
         """Return the mean of F over the batches after `n_steps` steps whose rates fall linearly to zero; inf if they diverge."""
-        trainer = self._trainer()
+        trainer = self._trainer(self.num_threads)
         judges = max(1, int(JUDGES * n_steps))
         try:
             self._run(trainer, rate, n_steps)
@@ -54,9 +54,16 @@ class Trial:
             return np.inf
         return value if np.isfinite(value) else np.inf
 
-    def full_value(self, rate: float, epochs: int = 1, shape: Callable[[int], Schedule] = Polynomial) -> float:
+    def full_value(
+        self,
+        rate: float,
+        epochs: int = 1,
+        shape: Callable[[int], Schedule] = Polynomial,
+        num_threads: int | None = None,
+    ) -> float:
         """Return F of all samples after a run whose rates have a shape; inf if it diverges."""
-        trainer = self._trainer()
+        threads = self.num_threads if num_threads is None else num_threads
+        trainer = self._trainer(threads)
         steps = trainer.n_steps_per_epoch
         schedule = shape(epochs * steps)
         try:
@@ -64,7 +71,7 @@ class Trial:
                 trainer.start_epoch(epoch)
                 trainer.run(schedule.lr(epoch * steps, steps, epoch, rate))
             W, b = trainer.raw_weights()
-            loss = self.data.problem.loss_and_grad(W, b, gradient=False, num_threads=self.num_threads)[0]
+            loss = self.data.problem.loss_and_grad(W, b, gradient=False, num_threads=threads)[0]
         except (FloatingPointError, ValueError):  # ValueError: scores that overflow
             return np.inf
         value = loss + penalty_value(self.penalty, trainer.weights()[0])
@@ -74,7 +81,7 @@ class Trial:
         trainer.start_epoch(0)
         trainer.run(rate * (1 - np.arange(n_steps) / n_steps))
 
-    def _trainer(self) -> _core.Trainer:
+    def _trainer(self, num_threads: int) -> _core.Trainer:
         return _core.Trainer(
             self.data.problem,
             self.W,
@@ -87,7 +94,7 @@ class Trial:
             seed=self.seed,
             mean=None if self.scaling is None else self.scaling.mean,
             scale=None if self.scaling is None else self.scaling.scale,
-            num_threads=self.num_threads,
+            num_threads=num_threads,
         )
 
     def at_zero(self) -> tuple[float, Float]:

@@ -1,0 +1,1 @@
+"""How near to the optimum the update rules come with rates that nobody has tuned."""

@@ -13,6 +13,8 @@ import scipy.sparse
 
 import softmargin as sm
 from softmargin import _core
+from softmargin.training.automatic import automatic
+from softmargin.training.refine import side_by_side
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there a process cannot send itself a Ctrl-C alone")
 
@@ -134,6 +136,22 @@ def test_the_search_for_what_is_not_finite():
     with pytest.raises(ValueError, match="row 39999, column 19999"):
         problem.loss_and_grad(W, None)
     assert answers_in_time(lambda: problem.loss_and_grad(W, None))
+
+
+def test_trials_of_rates_side_by_side():
+    """Each a run of 300 epochs, some 200 ms, on a thread that sees no signals and has to be told."""
+    X, y = RNG.random((600, 64)), RNG.integers(0, 10, 600)
+
+    def plan():
+        while True:
+            automatic(X, y, rule="SGD", epochs=300)
+
+    def wait_to_be_told():
+        with side_by_side(2) as (pool, stop):
+            list(pool.map(stop.wait, (10, 10)))
+
+    assert answers_in_time(plan)
+    assert answers_in_time(wait_to_be_told)
 
 
 def test_the_order_of_an_epoch():

@@ -12,8 +12,10 @@ thousand epochs end at 17 %. `solve` works on the multipliers of all samples ins
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 
 import numpy as np
 
@@ -88,12 +90,12 @@ def refined(
     that ends lower.
     """
     smooth = _core.curvature(trial.data.loss, trial.data.n_outputs) is not None
-    with ThreadPoolExecutor(trial.num_threads or get_num_threads()) as pool:
+    with side_by_side(trial.num_threads or get_num_threads()) as (pool, stop):
 
         def along(n_epochs: int, shape: Shape) -> Values:
             def value(i: int) -> float:
                 tried = rate * RATIO**i
-                return np.inf if tried > limit else trial.full_value(tried, n_epochs, shape, num_threads=1)
+                return np.inf if tried > limit else trial.full_value(tried, n_epochs, shape, 1, stop)
 
             return Values(value, pool)
 
@@ -110,6 +112,18 @@ def refined(
                 best[shape] = _descend(runs[shape], best[shape], stride)
         shape = min(runs, key=lambda shape: runs[shape](best[shape]))
     return rate * RATIO ** best[shape], shape
+
+
+@contextmanager
+def side_by_side(threads: int) -> Iterator[tuple[ThreadPoolExecutor, Event]]:
+    """Give threads, and what tells them to end: they see no Ctrl-C, which comes to the thread that waits for them."""
+    stop = Event()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            yield pool, stop
+        except BaseException:
+            stop.set()
+            raise
 
 
 class Values:

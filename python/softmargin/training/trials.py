@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -60,14 +61,17 @@ class Trial:
         epochs: int = 1,
         shape: Callable[[int], Schedule] = Polynomial,
         num_threads: int | None = None,
+        stop: Event | None = None,
     ) -> float:
-        """Return F of all samples after a run whose rates have a shape; inf if it diverges."""
+        """Return F of all samples after a run whose rates have a shape; inf if it diverges, or is told to stop."""
         threads = self.num_threads if num_threads is None else num_threads
         trainer = self._trainer(threads)
         steps = trainer.n_steps_per_epoch
         schedule = shape(epochs * steps)
         try:
             for epoch in range(epochs):
+                if stop is not None and stop.is_set():
+                    return np.inf
                 trainer.start_epoch(epoch)
                 trainer.run(schedule.lr(epoch * steps, steps, epoch, rate))
             W, b = trainer.raw_weights()

@@ -94,6 +94,31 @@ def test_a_constant_feature_and_few_samples(loss):
             assert abs(result.loss - expected.loss) <= 1e-12 * (1 + expected.loss)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_sparse_rows_without_entries(loss):
+    """Nothing is stored: what a pass or a Gram matrix reads is 0, and of the model there is the intercept."""
+    X, y = scipy.sparse.csr_array((40, 4)), problem(loss)[1]
+    dense = sm.solve(X.toarray(), y, loss=loss, penalty=L2, tol=1e-8)
+    separate = sm.losses.info(loss)["target"] != "classes"
+    for method in ("auto", "gram", "diagonal", "newton", "rows", *(["dual"] if separate else [])):
+        result = sm.solve(X, y, loss=loss, penalty=L2, tol=1e-8, method=method)
+        assert result.loss == pytest.approx(dense.loss, rel=2e-8)
+        assert not result.W.any()
+
+
+@pytest.mark.parametrize("method", ["gram", "auto"])
+def test_sparse_rows_that_are_all_alike(method):
+    """What is left of features that are centred by algebra is rounding, and no Gram matrix of it need have a factor."""
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        X = scipy.sparse.csr_array(np.repeat(rng.normal(size=(1, 30)), 1 + seed % 3, axis=0))
+        y = np.arange(X.shape[0]) % 2
+        for penalty in (sm.L1(0.1), L2):
+            result = sm.solve(X, y, loss="squared_hinge", penalty=penalty, method=method, warn=False)
+            assert np.isfinite(result.W).all()
+            assert result.converged or X.shape[0] == 1  # of one label alone F* is 0
+
+
 @pytest.mark.parametrize("loss", SMOOTH)
 def test_all_labels_the_same(loss):
     """With a free intercept F may have no minimum but an infimum, 0: F comes near it, and the bound says no less."""

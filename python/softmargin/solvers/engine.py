@@ -99,7 +99,7 @@ class Engine:
 
     def run(self) -> Checked:
         """Return the best point found, certified."""
-        with one_thread():
+        with one_thread(), np.errstate(over="ignore", invalid="ignore"):  # a step beyond all numbers is taken back
             return self._certified()
 
     def _certified(self) -> Checked:

@@ -54,8 +54,10 @@ def test_models_from_anywhere():
         TypeError, match=r"^model: expected \(W, b\) or an object with W, coef_ or weight, got 3 \(int\)"
     ):
         sm.certify(3, X, y)
-    with pytest.raises(ValueError, match=r"^model: .*5"):
+    with pytest.raises(ValueError, match=r"^model: expected shape \(n_outputs, 6\), got \(3, 5\)"):
         sm.certify((W[:, :5], b), X, y)
+    with pytest.raises(TypeError, match=r"^model: expected weights and intercepts that are numbers, got 'x' \(str\)"):
+        sm.certify((W, "x"), X, y)
     with pytest.raises(
         ValueError, match=r"^model: expected weights of shape \(n_outputs, n_features\), got \(1, 3, 6\)$"
     ):
@@ -72,6 +74,56 @@ def test_a_bound_however_early_it_ends(loss):
         certified = sm.certify((W, np.zeros(K)), X, y, loss=loss, penalty=sm.L2(1e-6), **options)
         assert certified.lower_bound >= 0
         assert certified.gap <= 1
+
+
+@pytest.mark.parametrize("loss", [name for name in sm.losses.names() if not sm.losses.info(name)["smooth"]])
+@pytest.mark.parametrize("penalty", [sm.L2(1e-3), sm.L1(1e-3)], ids=lambda p: p.name)
+def test_a_model_that_has_no_loss_left(loss, penalty):
+    """Classes far apart, or targets that are linear: F is the penalty, and its size says nothing of the smoothing to begin with."""
+    rng = np.random.default_rng(1)
+    y = np.arange(30) % 3
+    X = rng.normal(size=(30, 3)) + 20 * np.eye(3)[y]
+    given = {"loss": loss, "penalty": penalty}
+    if sm.losses.info(loss)["target"] == "real":
+        y = 1e-3 * X
+    best = sm.solve(X, y, tol=1e-9, **given)
+    assert best.converged
+    for scale in (1.0, 1.01):
+        certified = sm.certify((scale * best.W, best.intercept), X, y, **given)
+        truth = (certified.loss - best.loss) / certified.loss
+        assert truth - 1e-9 <= certified.gap <= 2 * truth + 1e-7 + 1e-9
+
+
+def test_a_model_far_off():
+    """F is so large that the best bound is lost in the rounding of the gap; and where it is no number any more, it is named."""
+    X, y = problem("softmax")
+    best = sm.solve(X, y, penalty=PENALTIES[0], tol=1e-9)
+    W, b = np.random.default_rng(0).normal(size=(K, D)), np.zeros(K)
+    for size in (1e9, 1e100, 1e150):
+        certified = sm.certify((size * W, b), X, y, penalty=PENALTIES[0], max_iter=1)
+        assert 0 <= certified.lower_bound <= best.loss
+        assert certified.gap <= 1
+    with pytest.raises(FloatingPointError, match=r"^model: expected weights whose loss and penalty are finite, got F = "):
+        sm.certify((1e160 * W, b), X, y, penalty=PENALTIES[0])
+
+
+def test_weights_of_constant_features():
+    """Standardised, they have no weight; an intercept takes up what they add, and without one that is no model of the problem."""
+    X, y = problem("softmax")
+    X[:, 2] = 3.0
+    X[:, 4] = 0.0
+    W, b = np.random.default_rng(0).normal(size=(K, D)), np.zeros(K)
+    certified = sm.certify((W, b), X, y, penalty=PENALTIES[0], standardize=True)
+    moved = W.copy()
+    moved[:, 2:5:2] = 0.0
+    assert certified.loss == pytest.approx(
+        sm.certify((moved, b + 3 * W[:, 2]), X, y, penalty=PENALTIES[0], standardize=True).loss, rel=1e-12
+    )
+    for form in (X, scipy.sparse.csr_array(X)):
+        with pytest.raises(ValueError, match=r"^model: expected 0 for feature 2, constant and so without a weight where"):
+            sm.certify((W, None), form, y, penalty=PENALTIES[0], standardize=True)
+        W_zero = np.where(np.arange(D) == 2, 0.0, W)  # that of a feature of zeros adds nothing
+        assert sm.certify((W_zero, None), form, y, penalty=PENALTIES[0], standardize=True).gap <= 1
 
 
 def test_without_a_penalty_there_is_no_bound():

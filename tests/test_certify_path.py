@@ -103,7 +103,9 @@ def test_a_model_far_off():
         certified = sm.certify((size * W, b), X, y, penalty=PENALTIES[0], max_iter=1)
         assert 0 <= certified.lower_bound <= best.loss
         assert certified.gap <= 1
-    with pytest.raises(FloatingPointError, match=r"^model: expected weights whose loss and penalty are finite, got F = "):
+    with pytest.raises(
+        FloatingPointError, match=r"^model: expected weights whose loss and penalty are finite, got F = "
+    ):
         sm.certify((1e160 * W, b), X, y, penalty=PENALTIES[0])
 
 
@@ -120,7 +122,9 @@ def test_weights_of_constant_features():
         sm.certify((moved, b + 3 * W[:, 2]), X, y, penalty=PENALTIES[0], standardize=True).loss, rel=1e-12
     )
     for form in (X, scipy.sparse.csr_array(X)):
-        with pytest.raises(ValueError, match=r"^model: expected 0 for feature 2, constant and so without a weight where"):
+        with pytest.raises(
+            ValueError, match=r"^model: expected 0 for feature 2, constant and so without a weight where"
+        ):
             sm.certify((W, None), form, y, penalty=PENALTIES[0], standardize=True)
         W_zero = np.where(np.arange(D) == 2, 0.0, W)  # that of a feature of zeros adds nothing
         assert sm.certify((W_zero, None), form, y, penalty=PENALTIES[0], standardize=True).gap <= 1
@@ -162,22 +166,59 @@ def test_kinds_of_folds():
     losses = [sm.solve_path(X, y, alphas=[0.01], folds=folds).val_loss for folds in (3, numbers, list(numbers), pairs)]
     for other in losses[1:]:
         np.testing.assert_array_equal(losses[0], other)
+    masks = [(numbers != f, numbers == f) for f in range(3)]
+    columns = type("Column", (), {"__array__": lambda self, dtype=None, copy=None: numbers})()  # as of pandas
+    once = (pair for pair in pairs)  # as splitters yield them
+    for folds in (masks, columns, once, [(train - N, test) for train, test in pairs]):
+        np.testing.assert_array_equal(losses[0], sm.solve_path(X, y, alphas=[0.01], folds=folds).val_loss)
     whole = sm.solve_path(X, y, alphas=[0.01])
     assert (whole.val_loss, len(whole.results)) == (None, 1)
     with pytest.raises(ValueError, match=r"^folds: expected folds to choose alpha by, got None$"):
         _ = whole.best_alpha
 
 
+def test_rows_that_are_drawn_twice():
+    """A bootstrap sample: a row that is named twice counts twice, in either part, and parts may overlap."""
+    X, y = problem("softmax")
+    rng = np.random.default_rng(3)
+    train, test = rng.integers(0, N, N), rng.integers(0, N, 30)
+    path = sm.solve_path(X, y, alphas=[0.01], folds=[(train, test)], tol=1e-9)
+    alone = sm.solve(X[train], y[train], penalty=sm.L2(0.01), W0=np.zeros((K, D)), tol=1e-9)
+    result = path.results[0][0]
+    assert result.loss == pytest.approx(alone.loss, rel=2e-9)
+    held_out = sm.loss_and_grad(result.W, X[test], y[test], intercept=result.intercept).loss
+    assert path.val_loss[0, 0] == pytest.approx(held_out, rel=1e-10)
+
+
 def test_refusals():
     X, y = problem("softmax")
+    rows, half = np.arange(N), np.arange(N) < N // 2
     for options, message in (
         ({"alphas": [0.1, 0.0]}, r"^alphas: expected numbers above 0, got 0 at row 1"),
         ({"alphas": []}, r"^alphas: expected shape \(n_alphas,\), got \(0,\)"),
         ({"alphas": [0.1], "folds": 1}, r"^folds: expected .*2, got 1"),
         ({"alphas": [0.1], "folds": np.zeros(N)}, r"^folds: expected at least 2 folds, got 1"),
         ({"alphas": [0.1], "folds": np.zeros(3)}, r"^folds: expected shape \(120,\)"),
+        ({"alphas": [0.1], "folds": N + 1}, r"^folds: expected at most 120, as there are samples, got 121$"),
+        ({"alphas": [0.1], "folds": []}, r"^folds: expected at least one \(train, test\) pair, got none$"),
+        ({"alphas": [0.1], "folds": [(rows, [])]}, r"^folds: expected rows in every part, got an empty one$"),
+        ({"alphas": [0.1], "folds": [(rows, [N])]}, r"^folds: expected row numbers below 120, got 120 at row 0$"),
+        ({"alphas": [0.1], "folds": [(half[1:], rows)]}, r"^folds: expected masks of shape \(120,\), got \(119,\)$"),
+        (
+            {"alphas": [0.1], "folds": [(half, ~half)], "sample_weight": half},
+            r"^folds: expected rows with a weight above 0 in every part, got a part of zeros$",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             sm.solve_path(X, y, **options)
-    with pytest.raises(TypeError, match=r"^folds: expected an integer, fold numbers or \(train, test\) pairs, got 'a'"):
-        sm.solve_path(X, y, alphas=[0.1], folds="a")
+    for options, message in (
+        ({"folds": "a"}, r"^folds: expected an integer, fold numbers or \(train, test\) pairs, got 'a' \(str\)$"),
+        ({"folds": [rows]}, r"^folds: expected \(train, test\) pairs, got a ndarray$"),
+        ({"folds": {3: rows}}, r"^folds: expected \(train, test\) pairs, got 3 \(int\)$"),
+        ({"folds": [(rows / 2, rows)]}, r"^folds: expected row numbers .*, got shape \(120,\), dtype float64$"),
+        ({"alphas": ["a"]}, r"^alphas: expected numbers, got a list$"),
+        ({"penalty": None}, r"^penalty: expected a penalty with an alpha, got None$"),
+        ({"penalty": SimpleNamespace(alpha=1.0)}, r"^penalty: expected .*, got a SimpleNamespace$"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            sm.solve_path(X, y, **({"alphas": [0.1]} | options))

@@ -208,6 +208,23 @@ def test_without_a_penalty():
         sm.solve(X, y, loss="mse", penalty=None, tol=1e-10, max_iter=0)
 
 
+def test_the_warning_says_what_is_left_to_do():
+    X, y = problem("softmax")
+    for options, hint in (
+        ({"tol": 1e-9, "max_iter": 1}, r"after 1 steps; a larger max_iter goes on$"),
+        ({"tol": 1e-9, "max_seconds": 1e-9}, r"after 0 steps; stopped by max_seconds or the callback; W0 and .* go on"),
+        ({"tol": 1e-9, "callback": lambda info: True}, r"stopped by max_seconds or the callback"),
+        (
+            {"tol": 1e-9, "penalty": sm.L2(1e-300)},
+            r"no step lowers F by more than rounding any more; a larger tol or a",
+        ),
+    ):
+        with pytest.warns(
+            sm.ConvergenceWarning, match=r"^solve: reached gap=.* where tol=1e-09 was asked for, .*" + hint
+        ):
+            sm.solve(X, y, **({"penalty": L2} | options))
+
+
 def test_refusals():
     X, y = problem("softmax")
     cases = [

@@ -9,7 +9,7 @@ import softmargin as sm
 from softmargin import _core, reference
 from softmargin.objective import read_data
 from softmargin.solvers.balance import Balance
-from softmargin.solvers.dual import Certificate
+from softmargin.solvers.dual import Certificate, Checked
 from softmargin.solvers.exact import prepare
 
 from . import draws
@@ -111,6 +111,14 @@ def test_a_check_of_a_model(loss):
         np.testing.assert_array_equal(problem.split(checked.x)[0], problem.split(x)[0])
         best, _, _ = optimum(X, y, loss=loss, penalty=PENALTIES[0], k=k, sample_weight=weight, **given)
         assert best >= checked.dual - 100 * EPS * (1 + checked.F)
+
+
+def test_the_gap_of_a_dual_value_above_F():
+    """No dual value is above F*: by what it exceeds F, one of the two is rounded, and that is no gap of 0."""
+    assert Checked(np.zeros(1), 1.0, 0.75).gap == 0.25
+    assert Checked(np.zeros(1), 1e-10, 1.5e-10).gap == pytest.approx(0.5)
+    assert Checked(np.zeros(1), 1e-28, 2e-16).gap == 1.0  # no loss is below 0
+    assert Checked(np.zeros(1), 0.0, 0.0).gap == 0.0
 
 
 def test_a_bound_without_the_balance_is_wrong():

@@ -94,6 +94,31 @@ def test_a_constant_feature_and_few_samples(loss):
             assert abs(result.loss - expected.loss) <= 1e-12 * (1 + expected.loss)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_sparse_rows_without_entries(loss):
+    """Nothing is stored: what a pass or a Gram matrix reads is 0, and of the model there is the intercept."""
+    X, y = scipy.sparse.csr_array((40, 4)), problem(loss)[1]
+    dense = sm.solve(X.toarray(), y, loss=loss, penalty=L2, tol=1e-8)
+    separate = sm.losses.info(loss)["target"] != "classes"
+    for method in ("auto", "gram", "diagonal", "newton", "rows", *(["dual"] if separate else [])):
+        result = sm.solve(X, y, loss=loss, penalty=L2, tol=1e-8, method=method)
+        assert result.loss == pytest.approx(dense.loss, rel=2e-8)
+        assert not result.W.any()
+
+
+@pytest.mark.parametrize("method", ["gram", "auto"])
+def test_sparse_rows_that_are_all_alike(method):
+    """What is left of features that are centred by algebra is rounding, and no Gram matrix of it need have a factor."""
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        X = scipy.sparse.csr_array(np.repeat(rng.normal(size=(1, 30)), 1 + seed % 3, axis=0))
+        y = np.arange(X.shape[0]) % 2
+        for penalty in (sm.L1(0.1), L2):
+            result = sm.solve(X, y, loss="squared_hinge", penalty=penalty, method=method, warn=False)
+            assert np.isfinite(result.W).all()
+            assert result.converged or X.shape[0] == 1  # of one label alone F* is 0
+
+
 @pytest.mark.parametrize("loss", SMOOTH)
 def test_all_labels_the_same(loss):
     """With a free intercept F may have no minimum but an infimum, 0: F comes near it, and the bound says no less."""
@@ -181,6 +206,23 @@ def test_without_a_penalty():
     np.testing.assert_allclose(np.append(result.W[0], result.intercept), expected, rtol=0, atol=1e-8)
     with pytest.warns(sm.ConvergenceWarning, match=r"^solve: reached gradient_norm=.* where tol=1e-10"):
         sm.solve(X, y, loss="mse", penalty=None, tol=1e-10, max_iter=0)
+
+
+def test_the_warning_says_what_is_left_to_do():
+    X, y = problem("softmax")
+    for options, hint in (
+        ({"tol": 1e-9, "max_iter": 1}, r"after 1 steps; a larger max_iter goes on$"),
+        ({"tol": 1e-9, "max_seconds": 1e-9}, r"after 0 steps; stopped by max_seconds or the callback; W0 and .* go on"),
+        ({"tol": 1e-9, "callback": lambda info: True}, r"stopped by max_seconds or the callback"),
+        (
+            {"tol": 1e-9, "penalty": sm.L2(1e-300)},
+            r"no step lowers F by more than rounding any more; a larger tol or a",
+        ),
+    ):
+        with pytest.warns(
+            sm.ConvergenceWarning, match=r"^solve: reached gap=.* where tol=1e-09 was asked for, .*" + hint
+        ):
+            sm.solve(X, y, **({"penalty": L2} | options))
 
 
 def test_refusals():

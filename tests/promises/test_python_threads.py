@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import scipy.sparse
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import softmargin as sm
 
@@ -49,6 +50,48 @@ def test_fits_at_once_give_the_bits_of_fits_alone():
         for one, other in zip(alone if len(together) > 3 else alone[:1] * 3, together, strict=True):
             np.testing.assert_array_equal(one.W, other.W)
             np.testing.assert_array_equal(one.intercept, other.intercept)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "squared_hinge", "hinge"])
+def test_solvers_at_once_give_the_bits_of_solvers_alone(loss):
+    """On the main thread, which BLAS listens to first, and on others."""
+
+    def solve():
+        return sm.solve(X[:, :60], Y, loss=loss, penalty=sm.L2(1e-2), tol=1e-3)
+
+    alone = solve()
+    for result in in_threads([solve] * 3):
+        np.testing.assert_array_equal(result.W, alone.W)
+        np.testing.assert_array_equal(result.intercept, alone.intercept)
+
+
+def test_blas_has_its_threads_again():
+    """When solvers overlap, whoever is last gives back what the first one found: here another thread than the first."""
+
+    def threads():
+        return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+
+    sm.solve(X, Y, penalty=sm.L2(1.0))  # which loads all libraries
+    inside, leave = threading.Event(), threading.Event()
+
+    def stay(_):
+        inside.set()
+        leave.wait(timeout=60)
+
+    other = threading.Thread(target=lambda: sm.solve(X, Y, penalty=sm.L2(1.0), callback=stay))
+
+    def meet(_):
+        if not inside.is_set():
+            other.start()
+            assert inside.wait(timeout=60)
+            assert threads() == [1] * len(before)
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        sm.solve(X, Y, penalty=sm.L2(1.0), callback=meet)
+        leave.set()
+        other.join(timeout=60)
+        assert threads() == before
 
 
 def test_the_comparison_finds_threads_that_share_their_weights():

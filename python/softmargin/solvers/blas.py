@@ -34,7 +34,7 @@ def one_thread() -> Iterator[None]:
         if _inside == 1:
             _before = [(library, library.get_num_threads()) for library in _libraries()]
             for library, _ in _before:
-                library.set_num_threads(1)
+                _limit(library, 1)
     try:
         yield
     finally:
@@ -55,9 +55,19 @@ def all_threads() -> Iterator[None]:
         with _lock:
             if _inside > 0:
                 for library, _ in _before:
-                    library.set_num_threads(1)
+                    _limit(library, 1)
 
 
 def _restore() -> None:
     for library, count in _before:
-        library.set_num_threads(count)
+        _limit(library, count)
+
+
+def _limit(library: Any, count: int) -> None:
+    """Set the threads of a library, whichever Python thread asks.
+
+    threadpoolctl 3.8 heeds only the first thread that ever sets those of OpenBLAS: what another one has to give back would be
+    lost, and BLAS left with one thread for good. Who is first and who is last is settled here.
+    """
+    set_num_threads = getattr(library, "_real_set_num_threads", library.set_num_threads)
+    set_num_threads(count)

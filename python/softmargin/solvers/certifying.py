@@ -18,7 +18,7 @@ from .automatic import arithmetic, automatic
 from .dual import Certificate
 from .engine import Engine, Limits
 from .exact import DEFAULT_PENALTY, finish, prepare
-from .problem import Float
+from .problem import Float, LinearProblem
 from .results import SolveResult
 
 # The optimum is sought no closer than this relative gap.
@@ -99,7 +99,11 @@ def certify(
     TypeError
         ``model: expected (W, b) or an object with W, coef_ or weight, got 3 (int)``
     ValueError
-        ``model: expected 64 features as X has, got 63`` and the like.
+        ``model: expected shape (n_outputs, 64), got (3, 63)`` and the like;
+        ``model: expected 0 for feature 3, constant and so without a weight where standardize=True, got 0.5``, which an intercept would
+        take up.
+    FloatingPointError
+        ``model: expected weights whose loss and penalty are finite, got F = inf``
 
     Examples
     --------
@@ -140,14 +144,20 @@ def certify(
         num_threads=as_threads(num_threads),
         deadline=None,
     )
+    _check_constant_features(problem, W)
     x = problem.from_raw(W, np.zeros(len(W)) if b is None else b)
-    F = Certificate(problem).objective(x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        F = Certificate(problem).objective(x)
+    if not np.isfinite(F):
+        raise FloatingPointError(f"model: expected weights whose loss and penalty are finite, got F = {F:g}")
     problem.deadline = None if seconds is None else start + seconds
     limits = Limits(CLOSEST, as_integer("max_iter", max_iter, 0), above=F)
-    optimum = finish(Engine(problem, x, automatic(problem), limits, arithmetic(problem)), start)
+    engine = Engine(problem, x, automatic(problem), limits, arithmetic(problem))
+    optimum = finish(engine, start)
     if np.isnan(optimum.gap):
         return Certified(F, float("nan"), -np.inf, optimum)
-    bound = optimum.loss - optimum.gap * abs(optimum.loss)
+    # Not from the gap: a model far off has one that is rounded to 1.
+    bound = max(0.0, min(engine.certificate.best, optimum.loss))
     return Certified(F, max(F - bound, 0.0) / max(abs(F), float(np.finfo(np.float64).tiny)), bound, optimum)
 
 
@@ -176,4 +186,20 @@ def _array(values: Any) -> Float:
         values = values.detach().cpu().double().numpy()
     elif scipy.sparse.issparse(values):
         values = values.toarray()
-    return np.array(values, dtype=np.float64, order="C")
+    try:
+        return np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        raise TypeError(f"model: expected weights and intercepts that are numbers, got {describe(values)}") from None
+
+
+def _check_constant_features(problem: LinearProblem, W: Float) -> None:
+    """Refuse a model whose scores are not those of any weights of standardised features, as no intercept takes up the rest."""
+    constant = np.flatnonzero((problem.scale == 0) & W.any(axis=0))
+    if problem.fit_intercept or not len(constant):
+        return
+    first = problem.sparse()[[0]].toarray()[0] if problem.is_sparse() else problem.data.matrix.core.arrays[0][0]
+    for j in constant[first[constant] != 0]:
+        value = W[np.flatnonzero(W[:, j])[0], j]
+        raise ValueError(
+            f"model: expected 0 for feature {j}, constant and so without a weight where standardize=True, got {value:g}"
+        )

@@ -105,8 +105,10 @@ class CoordinateAscent:
         )
         self.F = self._first
         bound = _core.curvature(problem.data.loss, k)
-        # How far a score goes with its dual variable.
-        self.yielding = float(self.squares.mean()) / (problem.regularizer.l2 * n) + (1.0 / bound if bound else 0.0)
+        # How far a score goes with its dual variable; not at all where no row has an entry and the loss no curvature.
+        self.yielding = (
+            float(self.squares.mean()) / (problem.regularizer.l2 * n) + (1.0 / bound if bound else 0.0) or 1.0
+        )
         self.pull = self._pull()
         self.epoch, self.gap = 0, np.inf
         self._past: list[float] = []

@@ -40,8 +40,9 @@ class Checked(NamedTuple):
 
     @property
     def gap(self) -> float:
-        """A bound on (F - F*) / max(|F|, tiny), never below 0."""
-        return max(self.F - self.dual, 0.0) / max(abs(self.F), float(np.finfo(np.float64).tiny))
+        """A bound on (F - F*) / max(|F|, tiny): what a dual value exceeds F by is rounding, and F* is at least 0."""
+        below = self.F - self.dual
+        return max(below, min(-below, self.F)) / max(abs(self.F), float(np.finfo(np.float64).tiny))
 
 
 class Certificate:

@@ -89,6 +89,7 @@ class Engine:
         self.x = x
         self.rounds: Rounds | None = None  # of a loss that is not smooth
         self.fruitless = 0
+        self.stopped = False  # by the deadline or the callback
         self.strained = 0  # Newton's steps that were too long
         self.stalled = 0  # steps in a row in which F was only rounded
         self.smooth = bool(_core.registry()["losses"][problem.data.loss]["smooth"])
@@ -99,14 +100,14 @@ class Engine:
 
     def run(self) -> Checked:
         """Return the best point found, certified."""
-        with one_thread():
+        with one_thread(), np.errstate(over="ignore", invalid="ignore"):  # a step beyond all numbers is taken back
             return self._certified()
 
     def _certified(self) -> Checked:
         try:
             self._run()
         except Stopped:
-            self.problem.deadline = None
+            self.problem.deadline, self.stopped = None, True
             if self.rounds is None and not self.smooth and self.on_rows is None:
                 self.rounds = Rounds(self.problem, 1.0)
         if self.best is None or (not self.done() and self.last_checked is not self.x):

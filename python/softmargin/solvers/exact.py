@@ -29,7 +29,7 @@ from .automatic import METHODS, arithmetic, automatic
 from .blas import one_thread
 from .engine import Engine, Limits
 from .problem import Float, LinearProblem, Regularizer, csr_of
-from .results import SolveInfo, SolveResult, warn_if_not_converged
+from .results import SolveInfo, SolveResult, advice, warn_if_not_converged
 
 DEFAULT_PENALTY = get("l2")(alpha=1e-4)
 
@@ -204,8 +204,7 @@ def solve(
         engine = Engine(problem, x, chosen, limits, arithmetic(problem), callback=callback)
         result = finish(engine, start)
     if warned:
-        hint = "a larger max_iter or max_seconds goes on" if np.isfinite(limits.tol) else ""
-        warn_if_not_converged(result, limits.tol, hint)
+        warn_if_not_converged(result, limits.tol, advice(result, limits.max_iter, engine.stopped))
     return result
 
 

@@ -83,7 +83,7 @@ def sample_size(problem: LinearProblem) -> int:
     """Return how many rows the Gram matrix is made of."""
     d = problem.n_features
     if problem.is_sparse():
-        affordable = PASSES * pass_work(problem) / (SPARSE_PAIR * problem.n_pairs) * problem.n_samples
+        affordable = PASSES * pass_work(problem) / (SPARSE_PAIR * max(problem.n_pairs, 1)) * problem.n_samples
     else:
         affordable = PASSES * 4 * problem.n_samples * problem.n_outputs / d
     wanted = max(ROWS_A_FEATURE * d, LEAST_ROWS, min(affordable, max(PLENTY * d, LEAST_ROWS)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,15 +20,15 @@ from softmargin._validation import (
     read_matrix,
 )
 from softmargin.objective import read_data
-from softmargin.penalties import Penalty
+from softmargin.penalties import Penalty, as_spec
 
 from .automatic import METHODS
 from .chain import Chain
 from .engine import Limits
 from .exact import DEFAULT_PENALTY
-from .results import SolveResult, warn_if_not_converged
-
-Mask = npt.NDArray[np.bool_]
+from .folds import read_folds
+from .problem import Float
+from .results import SolveResult, advice, warn_if_not_converged
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -94,7 +93,7 @@ def solve_path(
     """Find the optimum for each alpha, and for each fold of the rows.
 
     The strongest penalty comes first; every other problem starts from the solution before it, and all share the Gram matrix of
-    one sample of rows. A fold is a weight of 0 for the rows held out: X is never copied.
+    one sample of rows. A fold is a weight of 0 for the rows held out, and of 2 for a row that is named twice: X is never copied.
 
     Parameters
     ----------
@@ -105,7 +104,7 @@ margin, delta
         Above 0, in any order.
     folds : int, array_like (n_samples,) of fold numbers, or iterable of (train, test) index arrays, optional
         An integer K deals the rows out in turn, 0, 1, ..., K-1, 0, ...: shuffle them, or pass the splits of one of scikit-learn's
-        splitters, where their order means something.
+        splitters, ``splitter.split(X, y)``, where their order means something.
     penalty : Penalty, default L2
         Its alpha is replaced by each of `alphas`.
 
@@ -116,8 +115,11 @@ margin, delta
 
     Raises
     ------
+    TypeError
+        ``folds: expected (train, test) pairs, got 3 (int)`` and the like.
     ValueError
-        ``alphas: expected numbers above 0, got 0 at row 2``, ``folds: expected at least 2, got 1`` and the like.
+        ``alphas: expected numbers above 0, got 0 at row 2``, ``folds: expected an integer at least 2, got 1``,
+        ``folds: expected rows in every part, got an empty one`` and the like.
 
     Warns
     -----
@@ -138,12 +140,15 @@ margin, delta
     matrix = read_matrix(X)
     n = matrix.n_samples
     strengths = _alphas(alphas)
+    as_spec(penalty)
     if not hasattr(penalty, "alpha"):
         raise TypeError(f"penalty: expected a penalty with an alpha, got {describe(penalty)}")
     weights = as_sample_weight(sample_weight, n)
     base = np.ones(n) if weights is None else weights
-    masks = [None] if folds is None else [train for train, _ in _folds(folds, n)]
-    tests = [] if folds is None else [test for _, test in _folds(folds, n)]
+    pairs = [] if folds is None else [(base * train, base * test) for train, test in read_folds(folds, n)]
+    for train, test in pairs:
+        if not (train.any() and test.any()):
+            raise ValueError("folds: expected rows with a weight above 0 in every part, got a part of zeros")
     chosen, threads = choose("method", method, METHODS), as_threads(num_threads)
     chain = Chain(
         Limits(as_number("tol", tol), as_integer("max_iter", max_iter, 0)),
@@ -155,15 +160,15 @@ margin, delta
     intercept_penalty = as_number("intercept_penalty", intercept_penalty)
     order = np.argsort(-strengths)
     results: list[list[SolveResult]] = []
-    val_loss = np.zeros((len(tests), len(strengths)))
+    val_loss = np.zeros((len(pairs), len(strengths)))
     n_passes = 0.0
-    for fold, mask in enumerate(masks):
+    for fold, own in enumerate([train for train, _ in pairs] or [weights]):
         data = read_data(
             matrix,
             y,
             loss,
             dtype=np.dtype(np.float64),
-            sample_weight=weights if mask is None else np.where(mask, base, 0.0),
+            sample_weight=own,
             positive_weight=positive_weight,
             margin=margin,
             delta=delta,
@@ -173,16 +178,18 @@ margin, delta
         for i in order:
             found[int(i)] = result = chain.solve(data, with_alpha(penalty, float(strengths[i])), intercept_penalty)
             n_passes += result.n_passes
-            warn_if_not_converged(result, chain.limits.tol, f"alpha={strengths[i]:g}: a larger max_iter goes on")
+            warn_if_not_converged(
+                result, chain.limits.tol, f"alpha={strengths[i]:g}: {advice(result, chain.limits.max_iter)}"
+            )
         results.append([found[i] for i in range(len(strengths))])
-        if tests:
+        if pairs:
             held_out = read_data(
                 matrix,
                 y,
                 loss,
                 dtype=np.dtype(np.float64),
                 n_outputs=data.n_outputs,
-                sample_weight=np.where(tests[fold], base, 0.0),
+                sample_weight=pairs[fold][1],
                 positive_weight=positive_weight,
                 margin=margin,
                 delta=delta,
@@ -193,7 +200,7 @@ margin, delta
                 )
                 val_loss[fold, i] = value
                 n_passes += 0.5
-    return PathResult(strengths, results, val_loss if tests else None, n_passes)
+    return PathResult(strengths, results, val_loss if pairs else None, n_passes)
 
 
 def with_alpha(penalty: Any, alpha: float) -> Penalty:
@@ -202,48 +209,15 @@ def with_alpha(penalty: Any, alpha: float) -> Penalty:
     return changed
 
 
-def _alphas(alphas: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    values = np.asarray(alphas, dtype=np.float64)
+def _alphas(alphas: npt.ArrayLike) -> Float:
+    try:
+        values = np.array(alphas, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"alphas: expected numbers, got {describe(alphas)}") from None
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(f"alphas: expected shape (n_alphas,), got {values.shape}")
     first_bad("alphas", values, np.isfinite(values) & (values > 0), "numbers above 0")
     return values
-
-
-def _folds(folds: Any, n: int) -> Sequence[tuple[Mask, Mask]]:
-    """Masks (n,) of the training and of the held-out rows of each fold."""
-    if isinstance(folds, int | np.integer):
-        count = as_integer("folds", folds, 2)
-        return _numbered(np.arange(n) % count)
-    if isinstance(folds, np.ndarray) or (
-        isinstance(folds, Sequence) and folds and isinstance(folds[0], int | np.integer)
-    ):
-        numbers = np.asarray(folds)
-        if numbers.shape != (n,):
-            raise ValueError(f"folds: expected shape ({n},), a fold number for each sample, got {numbers.shape}")
-        return _numbered(numbers)
-    if not isinstance(folds, Iterable) or isinstance(folds, str | bytes):
-        raise TypeError(f"folds: expected an integer, fold numbers or (train, test) pairs, got {describe(folds)}")
-    masks = []
-    for train, test in folds:
-        pair = []
-        for index in (train, test):
-            mask = np.zeros(n, dtype=bool)
-            mask[np.asarray(index)] = True
-            if not mask.any():
-                raise ValueError("folds: expected rows in every part, got an empty one")
-            pair.append(mask)
-        masks.append((pair[0], pair[1]))
-    if not masks:
-        raise ValueError("folds: expected at least one (train, test) pair, got none")
-    return masks
-
-
-def _numbered(numbers: npt.NDArray[Any]) -> Sequence[tuple[Mask, Mask]]:
-    values = np.unique(numbers)
-    if len(values) < 2:
-        raise ValueError(f"folds: expected at least 2 folds, got {len(values)}")
-    return [(numbers != value, numbers == value) for value in values]
 
 
 __all__ = ["PathResult", "solve_path"]

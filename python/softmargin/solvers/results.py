@@ -105,6 +105,15 @@ class SolveResult(LinearModel):
         )
 
 
+def advice(result: SolveResult, max_iter: int, stopped: bool = False) -> str:
+    """Return what is left to do where `tol` was not reached; stopped: by max_seconds or a callback."""
+    if stopped:
+        return "stopped by max_seconds or the callback; W0 and intercept0 go on from here"
+    if result.n_iter >= max_iter:
+        return "a larger max_iter goes on"
+    return "no step lowers F by more than rounding any more; a larger tol or a stronger penalty is left"
+
+
 def warn_if_not_converged(result: SolveResult, tol: float, hint: str, stacklevel: int = 3) -> None:
     """Warn with the gap that was reached and what to do about it."""
     if result.converged:

@@ -18,8 +18,9 @@ from softmargin import _core
 from .problem import Array, LinearProblem
 
 # The first width, in proportion to the mean loss at the start, which is about the scale of the scores' errors: so that the
-# smoothed losses are curved there.
+# smoothed losses are curved there. A good model to start from may have no loss left: no less than this share of that of no model.
 FIRST_WIDTH = 2.0
+LEAST_START = 1e-3
 
 # The width falls by this factor after a round whose gap did not fall below SLOW of the last one ...
 # ... but not below this share of the first one: narrower still, line searches drown in rounding before the gap has fallen, and
@@ -53,9 +54,17 @@ class Rounds:
     """
 
     def __init__(self, problem: LinearProblem, start: float, A: Array | None = None) -> None:
-        self.problem, self.width = problem, FIRST_WIDTH * max(start, float(np.finfo(np.float32).tiny))
-        self._first_width = self.width
+        self.problem = problem
         self.centre: Array = np.zeros((problem.n_samples, problem.n_outputs))
+        no_model, _, _ = _core.row_losses(
+            problem.core("float64"),
+            self.centre,
+            np.zeros(problem.n_outputs),
+            derivatives=False,
+            num_threads=problem.num_threads,
+        )
+        least = max(LEAST_START * no_model, float(np.finfo(np.float32).tiny))
+        self.width = self._first_width = FIRST_WIDTH * max(start, least)
         if A is not None:
             self.centre = np.ascontiguousarray(A, dtype=np.float64)
         self.gap, self.first_norm, self.largest_norm = np.inf, np.inf, 0.0

@@ -5,10 +5,12 @@ import itertools
 import numpy as np
 import pytest
 import scipy.sparse
+from threadpoolctl import threadpool_limits
 
 import softmargin as sm
 from softmargin import _core
 from softmargin._validation import as_matrix
+from softmargin.solvers.stripes import Stripes
 
 THREADS = (1, 2, 3, 4, 8)
 RNG = np.random.default_rng(0)
@@ -120,7 +122,7 @@ def test_fit_of_batches_beyond_the_cache():
         assert len(fit_bits(form, y, optimizer=rule, batch_size=None, epochs=2, penalty=sm.L1(0.01))) == 1
 
 
-# Of the three metrics BLAS has a part in two; it gives the same bits for any number of threads of ours, as it has its own.
+# Of the three metrics BLAS has a part in two: on one thread, whatever the number of its own.
 @pytest.mark.parametrize("method", ["newton", "gram", "diagonal"])
 @pytest.mark.parametrize("loss", sm.losses.names())
 def test_solve(loss, method):
@@ -136,6 +138,51 @@ def test_solve(loss, method):
             return result.W, result.intercept, result.loss, result.gap, [record.loss for record in result.history]
 
         assert len(bits(everything)) == 1
+
+
+def test_solve_with_many_features():
+    """Three stripes of the Gram matrix and of its factor, whatever the threads of ours and of BLAS."""
+    X, y = RNG.normal(size=(1200, 600)).astype(np.float32), RNG.integers(0, 4, 1200)
+    sparse = scipy.sparse.csr_array(np.where(X > 1, X, 0))
+
+    def everything(n):
+        with threadpool_limits({1: 3, 2: 1}.get(n, 2)):
+            results = [sm.solve(form, y, penalty=sm.L2(1e-3), num_threads=n) for form in (X, sparse)]
+        assert [result.method for result in results] == ["gram", "gram"]
+        return [(result.W, result.intercept, result.gap, result.n_iter) for result in results]
+
+    assert len(bits(everything)) == 1
+
+
+def test_stripes():
+    """Against LAPACK, and the same bits for any number of threads."""
+    rows = RNG.normal(size=(900, 700)).astype(np.float32)
+
+    def both(n):
+        G = np.zeros((700, 700), np.float32, order="F")
+        with Stripes(n) as stripes:
+            stripes.add_gram(G, rows[:500])
+            stripes.add_gram(G, rows[500:])
+            factor = G.copy(order="F")
+            assert stripes.cholesky(factor)
+        return np.tril(G), np.tril(factor)
+
+    assert len(bits(both)) == 1
+    G, factor = both(2)
+    expected, sizes = rows.astype(np.float64).T @ rows, np.abs(rows).T @ np.abs(rows)
+    # A sum of 900 products is off by at most as many roundings of their sizes; the factor's residual by 700 of the diagonal.
+    assert np.all(np.abs(G - np.tril(expected)) <= 900 * 2.0**-24 * sizes)
+    whole = np.tril(G) + np.tril(G, -1).T
+    residual = np.abs(factor.astype(np.float64) @ factor.T - whole).max()
+    assert residual <= 700 * 2.0**-24 * whole.diagonal().max()
+
+
+def test_stripes_tell_what_has_no_factor():
+    for place in (3, 650):
+        A = np.eye(700, order="F")
+        A[place, place] = -1.0
+        with Stripes(2) as stripes:
+            assert not stripes.cholesky(A)
 
 
 @pytest.mark.parametrize("loss", [name for name in sm.losses.names() if sm.losses.info(name)["target"] != "classes"])

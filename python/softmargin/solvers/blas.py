@@ -1,8 +1,8 @@
-"""The threads of BLAS while a solver runs: one, but for the two products that are worth more.
+"""The threads of BLAS while a solver runs: one.
 
 Between passes a solver has many small products. BLAS would take all threads for them, and its threads go on spinning for some 20
 ms when a product is done: the next pass over X shares the cores with them and takes twice as long (103 against 44 ms, uint8,
-50 000 x 3072, two cores).
+50 000 x 3072, two cores). What is worth more threads has those of stripes.py.
 """
 
 from __future__ import annotations
@@ -41,26 +41,8 @@ def one_thread() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if _inside == 0:
-                _restore()
-
-
-@contextmanager
-def all_threads() -> Iterator[None]:
-    """Let BLAS take the threads that it had before `one_thread`, within it."""
-    with _lock:
-        _restore()
-    try:
-        yield
-    finally:
-        with _lock:
-            if _inside > 0:
-                for library, _ in _before:
-                    _limit(library, 1)
-
-
-def _restore() -> None:
-    for library, count in _before:
-        _limit(library, count)
+                for library, count in _before:
+                    _limit(library, count)
 
 
 def _limit(library: Any, count: int) -> None:

@@ -112,8 +112,7 @@ def solve(
     warn : bool, default True
         Whether to warn where `tol` was not reached; ``converged`` and ``gap`` tell in any case.
     num_threads : int, optional
-        ``sm.get_num_threads()`` by default, fewer for small work. The passes do not depend on it; scipy's factorisations take the
-        threads of its BLAS and may round differently.
+        ``sm.get_num_threads()`` by default, fewer for small work. The result does not depend on it, to the last bit.
     margin, delta : float, default 1
         Parameters of the losses that read them.
 

@@ -8,8 +8,8 @@ from scipy.linalg import blas
 
 from softmargin import _core
 
-from .blas import all_threads
 from .problem import ROWS_AT_ONCE, Array, Float, LinearProblem
+from .stripes import WIDTH, Stripes
 
 # Rows of the sample: at least ROWS_A_FEATURE for each feature (1.6 on CIFAR-10: 15 passes to 2e-6, 27 with 1.0 and 12 with
 # 3.3, which costs three times the factor); more, up to PLENTY, as long as the Gram matrix costs no more than PASSES passes.
@@ -35,9 +35,9 @@ SPARSE_ENTRY = 60.0
 # Work of a pair of entries of a sparse row in a Gram matrix: some 0.5 ns on two threads.
 SPARSE_PAIR = 20.0
 
-# Rows that go into a Gram matrix of many features in one call of BLAS, which no signal interrupts: as many as take this work, some
-# 50 ms, but so many that the call is worth it.
-WORK_AT_ONCE = 5e9
+# Rows that go into a stripe of a Gram matrix of many features in one call of BLAS, which no signal interrupts: as many as take this
+# work, some 50 ms, but so many that the call is worth it.
+WORK_AT_ONCE = 1.6e9
 LEAST_AT_ONCE = 256
 
 # What a multiply-add costs more than one of a pass: in the Gram matrices of few features, which are made in float64, and in their
@@ -123,18 +123,16 @@ def _small(problem: LinearProblem, weights: Float, index: npt.NDArray[np.int64] 
 
 
 def _large(problem: LinearProblem, weights: Float, index: npt.NDArray[np.int64] | None) -> list[Array]:
-    """In float32, by BLAS on all threads."""
+    """In float32, in stripes."""
     d, roots = problem.n_features, np.sqrt(weights, dtype=np.float32)
     grams = [np.zeros((d, d), dtype=np.float32, order="F") for _ in roots.T]
-    at_once = int(min(max(WORK_AT_ONCE / d**2, LEAST_AT_ONCE), ROWS_AT_ONCE))
-    for start in range(0, len(roots), at_once):
-        part = slice(start, min(start + at_once, len(roots)))
-        block = problem.rows(part if index is None else index[part], "float32")
-        for c in range(len(grams)):
-            with all_threads():
-                grams[c] = blas.ssyrk(
-                    1.0, (block * roots[part, c, None]).T, beta=1.0, c=grams[c], lower=1, overwrite_c=1
-                )
+    at_once = int(min(max(WORK_AT_ONCE / (WIDTH * d), LEAST_AT_ONCE), ROWS_AT_ONCE))
+    with Stripes(problem.num_threads) as stripes:
+        for start in range(0, len(roots), at_once):
+            part = slice(start, min(start + at_once, len(roots)))
+            block = problem.rows(part if index is None else index[part], "float32")
+            for G, root in zip(grams, roots[part].T, strict=True):
+                stripes.add_gram(G, block * root[:, None])
     return grams
 
 

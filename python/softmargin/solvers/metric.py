@@ -15,7 +15,6 @@ Udell, PROMISE: Preconditioned Stochastic Optimization Methods by Incorporating 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import nullcontext
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -23,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import blas, lapack
 
-from .blas import all_threads
 from .curvature import Semidefinite, factorised, hessian, solve_semidefinite
 from .gram import MOST_FLOAT64
 from .problem import Array, Float, LinearProblem
+from .stripes import Stripes
 
 # Most features of a dense factor, where X is sparse: 5000^2 float32 are 100 MB, and the Cholesky factorisation takes 40 GFLOP. A dense
 # X has no other metric that comes near: 12 000 x 6000 with a decaying spectrum, 5 classes, alpha = 1e-3 takes 14 steps with this one and
@@ -107,15 +106,23 @@ class Gram(Metric):
         shifted *= scale.astype(gram.dtype)
         shifted *= scale.astype(gram.dtype)[:, None]
         jitter = float(np.finfo(gram.dtype).eps) * d
-        potrf = lapack.spotrf if gram.dtype == np.float32 else lapack.dpotrf
         for _ in range(10):
             shifted[places] = np.where(diagonal > 0, 1.0 + jitter, 1.0)
-            with all_threads() if d > MOST_FLOAT64 else nullcontext():
-                factor, info = potrf(shifted, lower=1)
-            if info == 0:
-                return Factor(np.asarray(factor), scale)
+            factor = self._lower_factor(shifted)
+            if factor is not None:
+                return Factor(factor, scale)
             jitter *= 10
         return Factor(np.eye(d, dtype=gram.dtype, order="F"), scale)  # of rows alike, whose differences are rounding
+
+    def _lower_factor(self, A: Array) -> Array | None:
+        """The Cholesky factor of A in the lower triangle of a new array; None if there is none."""
+        if len(A) <= MOST_FLOAT64:
+            potrf = lapack.spotrf if A.dtype == np.float32 else lapack.dpotrf
+            factor, info = potrf(A, lower=1)
+            return None if info != 0 else np.asarray(factor)
+        factor = A.copy(order="F")
+        with Stripes(self.problem.num_threads) as stripes:
+            return factor if stripes.cholesky(factor) else None
 
     def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         problem = self.problem

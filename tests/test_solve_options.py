@@ -276,6 +276,15 @@ def test_an_l1_that_leaves_nothing(loss, dtype):
     assert result.gap <= 1e-12
 
 
+@pytest.mark.parametrize("method", ["diagonal", "gram", "newton"])
+def test_gradients_whose_square_is_nothing(method):
+    """Of one label F* is 0 and an intercept without a penalty goes towards it for ever: 1e-170 is as good as there."""
+    X, b = np.random.default_rng(0).normal(size=(3, 4)), np.array([390.0, 0.0, 0.0])
+    result = sm.solve(X, [0, 0, 0], penalty=sm.L1(1e-7), W0=np.zeros((3, 4)), intercept0=b, method=method, warn=False)
+    assert 0 <= result.loss <= 1e-160
+    assert not result.W.any()
+
+
 def test_an_intercept_to_start_from():
     """As in `fit`: with or without W0, and refused where there is no intercept."""
     X, y = problem("softmax")

@@ -154,7 +154,7 @@ def certify(
     limits = Limits(CLOSEST, as_integer("max_iter", max_iter, 0), above=F)
     engine = Engine(problem, x, automatic(problem), limits, arithmetic(problem))
     optimum = finish(engine, start)
-    if np.isnan(optimum.gap):
+    if not engine.certifiable:
         return Certified(F, float("nan"), -np.inf, optimum)
     # Not from the gap: a model far off has one that is rounded to 1.
     bound = max(0.0, min(engine.certificate.best, optimum.loss))

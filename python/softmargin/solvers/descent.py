@@ -132,7 +132,7 @@ class Descent:
         free[:n] = (self.x[:n] != 0) | (np.abs(self.g[:n]) > l1)
         signs = np.where(self.x[:n] != 0, np.sign(self.x[:n]), -np.sign(pseudo[:n]))
         noise = NOISE * float(np.finfo(self.dtype).eps) * abs(self.F)
-        if not pseudo.any():  # the optimum, to the last bit: at the start, where l1 leaves nothing
+        if not float(pseudo @ pseudo) > 0:  # the optimum, to the last bit: at the start, where l1 leaves nothing
             return False
         for p in self._directions(pseudo, metric, free, signs):
             # An unknown that leaves 0 leaves it downhill.

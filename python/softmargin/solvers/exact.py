@@ -79,7 +79,8 @@ def solve(
     tol : float, default 1e-4
         The relative gap to reach: (F - F*) / |F|.
     max_iter : int, default 1000
-        Steps; a step is one pass over X or little more.
+        Steps on the way to `tol`; a step is one pass over X or little more, with l1 as many as its line search takes. Where the unknowns
+        are few, more follow once `tol` is reached, towards rounding, for as many passes again.
     method : {"auto", "gram", "diagonal", "newton", "rows", "dual"}, default "auto"
         The metric of the steps. "gram": the Gram matrix of a sample of rows, factorised, n_features^2 numbers; "diagonal": mean
         squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers, or n_outputs * n_features^2 where the loss is

@@ -51,6 +51,12 @@ class Matrix(NamedTuple):
         """dtype of a W that is made for X: float64 for float64, else float32."""
         return np.dtype(np.float64 if self.dtype == np.float64 else np.float32)
 
+    def check_again(self) -> None:
+        """Check the indices of CSR once more, as the core uses them unchecked and a callback may have written to them."""
+        if self.layout == "csr":
+            data, indices, indptr = self.core.arrays
+            _core.CsrMatrix(data, indices, indptr, self.n_features)
+
 
 def as_matrix(X: Any, argument: str = "X") -> _core.Matrix:
     """Return the core's view of X (n_samples, n_features).

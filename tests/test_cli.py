@@ -317,6 +317,17 @@ def test_missing_files_and_commands(run):
     expect_error(run("predict", "nothing.safetensors", "a.npz"), "no such model; softmargin train writes one")
 
 
+def test_bench_looks_at_its_files_before_it_measures(run):
+    """Of a case that takes microseconds beside the seconds of the machine's limits, nothing is printed."""
+    for name in ("bench.json", "roofline.png"):
+        Path("out", name).mkdir(parents=True)
+        code, out, err = run("bench", "--case", "small-step", "--output", "out")
+        expect_error((code, out, err), name)
+        assert out == ""
+        assert sorted(path.name for path in Path("out").iterdir()) == [name]
+        Path("out", name).rmdir()
+
+
 # predict
 
 

@@ -12,6 +12,7 @@ import pytest
 import softmargin as sm
 from softmargin import _core, reference
 
+OptimizerState = sm.optimizers.OptimizerState
 REGISTRY = _core.registry()["optimizers"]
 RULES = sm.optimizers.names()
 PENALTIES = [None, *(made(*(0.1, 0.5)[: len(made.options)]) for made in map(sm.penalties.get, sm.penalties.names()))]
@@ -235,6 +236,11 @@ def test_refused_steps_change_nothing():
         ((W, grad, {}), TypeError, "state: expected an OptimizerState, got a dict"),
         ((W, grad, other), ValueError, "state: expected arrays 'sum' for Adagrad, got 'exp_avg', 'exp_avg_sq'"),
         ((W, grad, small), ValueError, "state.sum: expected shape (1, 2), got (1, 1)"),
+        (
+            (W, grad, OptimizerState(0, {"sum": W})),
+            ValueError,
+            "state.sum: expected an array apart from W and the others, got one that shares memory",
+        ),
     ]:
         state = optimizer.init(W)
         used = arguments if len(arguments) == 3 else (*arguments, state)
@@ -247,3 +253,36 @@ def test_refused_steps_change_nothing():
             optimizer.step(W, grad, state, **named)
     np.testing.assert_array_equal(W, [[1.0, 2.0]])
     assert state.t == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", RULES)
+def test_gradients_that_share_memory(name, dtype):
+    """A gradient that lies across W or the state gives the step of a copy of it, whichever weights are written first."""
+    optimizer, n = sm.optimizers.get(name)(lr=0.1), 1000
+    memory = np.random.default_rng(0).normal(size=2 * n).astype(dtype)
+    for shift in (-8, -1, 0, 1, 8):
+        shared = memory.copy()
+        W, grad = shared[8 : 8 + n], shared[8 + shift : 8 + shift + n]
+        alone = W.copy()
+        optimizer.step(alone, grad.copy(), optimizer.init(alone))
+        optimizer.step(W, grad, optimizer.init(W))
+        np.testing.assert_array_equal(W, alone)
+    for part in optimizer.init(memory).arrays:
+        state = optimizer.init(memory)
+        np.abs(memory, out=state.arrays[part])
+        other, again = state.copy(), memory.copy()
+        before = state.arrays[part].copy()
+        optimizer.step(again, before, other)
+        optimizer.step(W := memory.copy(), state.arrays[part], state)
+        np.testing.assert_array_equal(W, again)
+
+
+def test_states_that_share_memory_are_refused():
+    W, both = np.ones(3), np.zeros(4)
+    state = OptimizerState(0, {"exp_avg": both[:3], "exp_avg_sq": both[1:]})
+    with pytest.raises(ValueError, match=r"^state.exp_avg_sq: expected an array apart from W and the others"):
+        sm.optimizers.Adam().step(W, np.ones(3), state)
+    assert state.t == 0
+    assert np.all(W == 1)
+    assert np.all(both == 0)

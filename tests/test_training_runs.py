@@ -99,6 +99,17 @@ def test_resume_checks_that_the_run_is_the_same():
     assert pickle.dumps(first) == before  # going on leaves the earlier result as it was
 
 
+def test_resume_with_new_data():
+    """Other samples in parts of the data are as all of them in one run; other features are refused by X's name."""
+    options = {"shuffle": False, "batch_size": 8, "optimizer": sm.optimizers.Adam(lr=0.01)}
+    first = sm.fit(X[:16], Y[:16], W0=np.zeros((K, D)), epochs=1, rng=0, **options)
+    second = sm.fit(X[16:32], Y[16:32], epochs=2, resume=first, new_data=True, **options)
+    whole = sm.fit(X[:32], Y[:32], W0=np.zeros((K, D)), epochs=1, rng=0, **options)
+    np.testing.assert_array_equal(second.W, whole.W)
+    with pytest.raises(ValueError, match=f"^X: expected {D} features as W has, got 1$"):
+        sm.fit(X[:, :1], Y, epochs=2, resume=first, new_data=True, **options)
+
+
 def test_the_callback():
     seen = []
 

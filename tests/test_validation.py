@@ -9,9 +9,12 @@ import scipy.sparse
 import softmargin as sm
 from softmargin import _core
 from softmargin._validation import (
+    as_gradient,
     as_integer,
+    as_intercept,
     as_matrix,
     as_number,
+    as_output,
     as_positive_weight,
     as_sample_weight,
     as_seed,
@@ -82,6 +85,40 @@ def test_what_becomes_of_other_arrays():
     ]:
         np.testing.assert_array_equal(scores_of(X), np.asarray(X))
         assert read_matrix(X).dtype == dtype
+
+
+def between_elements(array):
+    """The same values, the first of which begins at an odd address."""
+    array = np.ascontiguousarray(array)
+    return np.frombuffer(bytearray(b"x" + array.tobytes()), array.dtype, array.size, offset=1).reshape(array.shape)
+
+
+def test_strides_along_axes_of_length_1():
+    """They mean nothing, and numpy leaves there what it likes: also what is no multiple of the element's size."""
+    for shape, strides in (((1, 2), (17, 8)), ((1, 1), (17, 3)), ((2, 1), (8, 3)), ((1, 2), (-5, 8))):
+        X = np.lib.stride_tricks.as_strided(np.array([1.0, 2.0]), shape, strides)
+        np.testing.assert_array_equal(scores_of(X), X)
+        assert np.shares_memory(read_matrix(X).core.arrays[0], X)
+
+
+def test_elements_that_are_not_aligned():
+    """Whatever the core reads begins where its type may begin; the values are the same."""
+    X, y, W = np.arange(12.0).reshape(4, 3), np.array([0, 1, 1, 0]), np.ones((2, 3))
+    for got in (
+        as_targets(between_elements(y), "hinge", {"target": "classes"}, 4, 2)[0],
+        as_targets(between_elements(X), "mse", {"target": "real"}, 4, 3)[0],
+        as_sample_weight(between_elements(np.ones(4)), 4),
+        as_weights("W", between_elements(W), 3),
+        as_intercept("intercept", between_elements(np.ones(2)), 2, np.float64),
+        as_gradient("grad", between_elements(W), W),
+    ):
+        assert got.flags.aligned
+    sparse = scipy.sparse.csr_array(X)
+    for name in ("data", "indices", "indptr"):
+        setattr(sparse, name, between_elements(getattr(sparse, name)))
+        assert not getattr(sparse, name).flags.aligned  # the control: scipy takes them as they are
+    assert all(array.flags.aligned for array in read_matrix(sparse).core.arrays)
+    np.testing.assert_array_equal(scores_of(sparse), X)
 
 
 def test_dlpack_and_array_protocols():
@@ -375,6 +412,23 @@ def test_refused_input_is_left_as_it_was():
     with pytest.raises(ValueError, match=re.escape("y: expected labels 0..1, got 5 at row 2")):
         sm.fit(X, y, W0=np.zeros((2, 2)), rng=rng)
     assert rng.bit_generator.state == state
+
+
+def test_outputs():
+    W = np.zeros((2, 3))
+    assert as_output("out", W, (2, 3), np.float64) is W
+    read_only = W.copy()
+    read_only.flags.writeable = False
+    for bad, kind, text in [
+        (W.tolist(), "TypeError", "expected an ndarray of float64, got list"),
+        (np.ma.masked_array(W), "TypeError", "expected an array without a mask, got a masked array"),
+        (W.astype(np.float32), "TypeError", "expected an ndarray of float64, got dtype float32"),
+        (W.T, "ValueError", "expected shape (2, 3), got (3, 2)"),
+        (np.asfortranarray(W), "ValueError", "expected a C-contiguous array, got strides (8, 16)"),
+        (between_elements(W), "ValueError", "expected aligned elements, got an array that begins between two of them"),
+        (read_only, "ValueError", "expected a writeable array, got a read-only one"),
+    ]:
+        assert refusal(as_output, "out", bad, (2, 3), np.float64) == (kind, f"out: {text}")
 
 
 def test_masks_and_ragged_sequences_are_refused_everywhere():

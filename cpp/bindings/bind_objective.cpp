@@ -134,12 +134,13 @@ py::object plain_pass(const py::array& W_array, const std::shared_ptr<Matrix>& X
   const LossData<T> data{{labels, nullptr}, nullptr, nullptr, parameters};
   const Problem<T> problem{&kernels(), X->view, X->entries_per_row, loss, data, k};
   double value;
+  bool finite;
   {
     const py::gil_scoped_release released;
-    if (!evaluate(problem, static_cast<double>(n), W, b.data(), penalty, 0.0, &value, grad_data, intercept_grad_data,
-                  num_threads))
-      return py::none();
+    finite = evaluate(problem, static_cast<double>(n), W, b.data(), penalty, 0.0, &value, grad_data,
+                      intercept_grad_data, num_threads);
   }
+  if (!finite) return py::none();
   return py::make_tuple(value, grad, intercept_grad);
 }
 

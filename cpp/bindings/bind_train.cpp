@@ -259,9 +259,16 @@ bool plain_step(const std::string& optimizer, const py::tuple& hyperparameters, 
     state[i] = same_as_W(array);
     if (!state[i] || !py::reinterpret_borrow<py::array>(array).writeable()) return false;
   }
+  const int64_t n = W.size();
+  const auto apart = [n](const T* a, const T* b) { return a + n <= b || b + n <= a; };
+  if (!apart(w, g)) return false;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!apart(state[i], w) || !apart(state[i], g)) return false;
+    for (std::size_t j = 0; j < i; ++j)
+      if (!apart(state[i], state[j])) return false;
+  }
   const Rule rule = rule_from(optimizer, hyperparameters);
   const Penalty chosen = penalty_from(penalty);
-  const int64_t n = W.size();
   std::optional<py::gil_scoped_release> released;
   if (n > kFewWeights) released.emplace();
   softmargin::step(rule, chosen, w, g, state, n, t, lr);

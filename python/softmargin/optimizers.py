@@ -168,7 +168,7 @@ class Optimizer(Options):
         W : ndarray
             float32 or float64, C order, of any shape.
         grad : array_like of W's shape
-            Gradient of the loss, without the penalty's. Converted to W's dtype.
+            Gradient of the loss, without the penalty's. Converted to W's dtype; copied if it shares memory with W or state.
         state : OptimizerState
             As :meth:`init` or an earlier step left it.
         penalty : Penalty, optional
@@ -206,6 +206,8 @@ class Optimizer(Options):
         W = _as_updatable(W)
         g = as_gradient("grad", grad, W)
         arrays = self._arrays(state, W)
+        if any(np.may_share_memory(g, written) for written in (W, *arrays)):
+            g = g.copy()
         flat = (1, -1)  # a step goes weight by weight: any shape will do for the core
         _core.update(
             name,
@@ -226,7 +228,13 @@ class Optimizer(Options):
         if set(state.arrays) != set(names):
             wanted, got = (", ".join(map(repr, of)) or "none" for of in (names, state.arrays))
             raise ValueError(f"state: expected arrays {wanted} for {type(self).__name__}, got {got}")
-        return [as_output(f"state.{name}", state.arrays[name], W.shape, W.dtype) for name in names]
+        arrays = [as_output(f"state.{name}", state.arrays[name], W.shape, W.dtype) for name in names]
+        for i, (name, array) in enumerate(zip(names, arrays, strict=True)):
+            if any(np.may_share_memory(array, other) for other in (W, *arrays[:i])):
+                raise ValueError(
+                    f"state.{name}: expected an array apart from W and the others, got one that shares memory"
+                )
+        return arrays
 
 
 def names() -> tuple[str, ...]:

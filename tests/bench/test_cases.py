@@ -1,6 +1,7 @@
 """The cases of `softmargin bench`: every function of each gives the same result; measured with --benchmark-enable."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from softmargin.bench.cases import CASES
 from softmargin.bench.data import pixels
 from softmargin.bench.machine import Machine, measure
 from softmargin.bench.peers.numpy_pass import NumpyPass
+from softmargin.bench.peers.pytorch import installed
 from softmargin.bench.roofline import draw
 from softmargin.bench.run import Measured, blas_threads, run
 from softmargin.bench.tolerance import check_equal, tolerances
@@ -79,3 +81,19 @@ def test_report_and_picture_tell_what_was_measured(machine):
     axes = draw(machine, [measured]).axes[0]
     points = [tuple(np.ravel(line.get_xydata())) for line in axes.lines if len(line.get_xdata()) == 1]
     assert points == [(40.0, 80.0), (40.0, 200.0)]  # operations a byte, GFLOP/s: theirs, ours
+
+
+@pytest.mark.parametrize("error", ["ImportError", "OSError"])
+def test_a_pytorch_that_cannot_be_imported_is_left_out(error, setting, monkeypatch, tmp_path):
+    (tmp_path / "torch.py").write_text(f"raise {error}('a library is missing')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    installed.cache_clear()
+    try:
+        assert not installed()
+        case = next(case for case in CASES if case.name == "softmax-float32")
+        names = list(case.prepare(setting).functions)
+        assert "softmargin" in names
+        assert "pytorch" not in names
+    finally:
+        installed.cache_clear()

@@ -110,3 +110,22 @@ for loss in sm.losses.names():
 """
     expected = [name for name in sm.losses.names() if sm.losses.info(name)["target"] != "real"]
     assert in_new_process(code).split() == expected
+
+
+def test_a_callback_that_writes_to_the_indices_of_X(in_new_process):
+    """Of the training or the validation set: the core uses them unchecked, so they are looked at again; values may change."""
+    code = """
+import numpy as np, scipy.sparse
+import softmargin as sm
+y = np.arange(3000) % 3
+for place in (0, 1):
+    for part, value in (("data", 0.5), ("indices", 10**9), ("indptr", -(10**9))):
+        X, X_val = (scipy.sparse.csr_array(np.random.default_rng(seed).normal(size=(3000, 20))) for seed in (0, 1))
+        def overwrite(info):
+            getattr((X, X_val)[place], part)[1:] = value
+        try:
+            print(len(sm.fit(X, y, epochs=3, rng=0, validation=(X_val, y), callback=overwrite).history))
+        except ValueError as error:
+            print(str(error).split(":")[0])
+"""
+    assert in_new_process(code).split() == 2 * ["3", "X.indices", "X.indptr"]

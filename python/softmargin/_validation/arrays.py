@@ -1,4 +1,4 @@
-"""Makes plain arrays of what stands for W, b, gradients and weights."""
+"""Makes plain arrays of what stands for W, b, gradients and weights, as the core reads them."""
 
 from __future__ import annotations
 
@@ -31,3 +31,15 @@ def as_plain(argument: str, values: Any) -> npt.NDArray[Any]:
         if "inhomogeneous" not in str(error):
             raise
         raise ValueError(f"{argument}: expected rows of the same length, got a ragged sequence") from None
+
+
+def in_c_order(array: npt.NDArray[Any], dtype: npt.DTypeLike | None = None) -> npt.NDArray[Any]:
+    """Return `array` in C order and with aligned elements, to which numpy.ascontiguousarray does not see.
+
+    Examples
+    --------
+    >>> shifted = np.frombuffer(bytes(17), np.float64, 2, offset=1)
+    >>> shifted.flags.aligned, in_c_order(shifted).flags.aligned
+    (False, True)
+    """
+    return np.require(array, dtype, ("C", "A"))

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from softmargin import _core
 
+from .arrays import in_c_order
 from .scalars import describe
 
 # Largest integer up to which float32 holds every integer.
@@ -49,6 +50,12 @@ class Matrix(NamedTuple):
     def weight_dtype(self) -> np.dtype[Any]:
         """dtype of a W that is made for X: float64 for float64, else float32."""
         return np.dtype(np.float64 if self.dtype == np.float64 else np.float32)
+
+    def check_again(self) -> None:
+        """Check the indices of CSR once more, as the core uses them unchecked and a callback may have written to them."""
+        if self.layout == "csr":
+            data, indices, indptr = self.core.arrays
+            _core.CsrMatrix(data, indices, indptr, self.n_features)
 
 
 def as_matrix(X: Any, argument: str = "X") -> _core.Matrix:
@@ -85,9 +92,10 @@ def read_matrix(X: Any, argument: str = "X") -> Matrix:
         return _csr(X, argument)
     array = as_numbers(_as_array(X, argument), argument)
     _check_shape(array.shape, argument)
-    n_features = array.shape[1]
-    if n_features == 1 and array.strides[1] != array.itemsize:  # numpy leaves any stride along an axis of length 1
-        array = np.lib.stride_tricks.as_strided(array, strides=(array.strides[0], array.itemsize))
+    if 1 in array.shape:  # numpy leaves any stride along an axis of length 1
+        ordinary = (array.shape[1] * array.itemsize, array.itemsize)
+        strides = (o if n == 1 else s for n, s, o in zip(array.shape, array.strides, ordinary, strict=True))
+        array = np.lib.stride_tricks.as_strided(array, strides=tuple(strides))
     if array.strides[1] != array.itemsize or not array.flags.aligned:
         array = np.array(array, order="C")
     return Matrix(_core.DenseMatrix(array), array.dtype, "dense")
@@ -106,10 +114,10 @@ def _csr(X: Any, argument: str) -> Matrix:
     data = as_numbers(X.data, argument)
     if data.dtype not in (np.float32, np.float64):
         data = data.astype(np.float32)
-    indices, indptr = (np.ascontiguousarray(part) for part in (X.indices, X.indptr))
+    indices, indptr = (in_c_order(part) for part in (X.indices, X.indptr))
     if indptr.shape != (X.shape[0] + 1,):
         raise ValueError(f"{argument}.indptr: expected {X.shape[0] + 1} entries, one more than rows, got {indptr.size}")
-    core = _core.CsrMatrix(np.ascontiguousarray(data), indices, indptr, X.shape[1])
+    core = _core.CsrMatrix(in_c_order(data), indices, indptr, X.shape[1])
     return Matrix(core, data.dtype, "csr")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import as_plain
+from .arrays import as_plain, in_c_order
 from .scalars import describe, first_bad, show
 
 # A row of a distribution may be off 1 by this much: k numbers that were normalised in float32 sum to 1 within about
@@ -106,7 +106,7 @@ def _labels(
             raise ValueError(f"{argument}: expected labels below {2**31}, got {n_outputs - 1}")
     else:
         first_bad(argument, values, (values >= 0) & (values < n_outputs), f"labels 0..{n_outputs - 1}", hint)
-    return np.ascontiguousarray(values, dtype=np.int64), n_outputs
+    return in_c_order(values, dtype=np.int64), n_outputs
 
 
 def _distribution(
@@ -153,7 +153,7 @@ def _columns(values: npt.NDArray[Any], n_outputs: int | None, argument: str) -> 
         expected = f"(n_samples, {n_outputs})" + (" or (n_samples,)" if n_outputs == 1 else "")
         raise ValueError(f"{argument}: expected shape {expected}, one column a row of W, got {shape}")
     dtype = np.float32 if columns.dtype == np.float32 else np.float64
-    return np.ascontiguousarray(columns, dtype=dtype), columns.shape[1]
+    return in_c_order(columns, dtype=dtype), columns.shape[1]
 
 
 def as_dtype(argument: str, values: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -249,6 +249,6 @@ def _weights(argument: str, values: Any, length: int) -> npt.NDArray[np.float64]
     if array.shape != (length,):
         got = show(array[()]) if array.ndim == 0 else array.shape
         raise ValueError(f"{argument}: expected shape ({length},), got {got}")
-    weight = np.ascontiguousarray(array, dtype=np.float64)
+    weight = in_c_order(array, dtype=np.float64)
     first_bad(argument, weight, np.isfinite(weight) & (weight >= 0), "finite numbers at least 0")
     return weight

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import as_plain
+from .arrays import as_plain, in_c_order
 
 FLOATS = (np.float32, np.float64)
 
@@ -33,7 +33,7 @@ def as_weights(argument: str, W: Any, n_features: int | None = None) -> npt.NDAr
         hint = f"; one output is {argument}.reshape(1, -1)" if array.shape == (n_features,) else ""
         raise ValueError(f"{argument}: expected shape (n_outputs, {features}), got {array.shape}{hint}")
     _check_finite(argument, array)
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    return in_c_order(array, dtype=array.dtype.newbyteorder("="))
 
 
 def as_intercept(argument: str, b: Any, n_outputs: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -55,7 +55,7 @@ def as_intercept(argument: str, b: Any, n_outputs: int, dtype: npt.DTypeLike) ->
     if array.shape != (n_outputs,):
         raise ValueError(f"{argument}: expected shape ({n_outputs},), one number a row of W, got {array.shape}")
     _check_finite(argument, array)
-    return np.ascontiguousarray(array, dtype=dtype)
+    return in_c_order(array, dtype=dtype)
 
 
 def as_gradient(argument: str, grad: Any, W: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -71,7 +71,7 @@ def as_gradient(argument: str, grad: Any, W: npt.NDArray[Any]) -> npt.NDArray[An
         raise TypeError(f"{argument}: expected numbers, got dtype {array.dtype}")
     if array.shape != W.shape:
         raise ValueError(f"{argument}: expected W's shape {W.shape}, got {array.shape}")
-    return np.ascontiguousarray(array, dtype=W.dtype)
+    return in_c_order(array, dtype=W.dtype)
 
 
 def as_output(argument: str, array: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -90,14 +90,18 @@ def as_output(argument: str, array: Any, shape: tuple[int, ...], dtype: npt.DTyp
     array([[0., 0.]])
     """
     dtype = np.dtype(dtype)
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{argument}: expected an array without a mask, got a masked array")
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{argument}: expected an ndarray of {dtype}, got {type(array).__name__}")
     if array.dtype != dtype:
         raise TypeError(f"{argument}: expected an ndarray of {dtype}, got dtype {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{argument}: expected shape {shape}, got {array.shape}")
-    if not array.flags.c_contiguous or not array.flags.aligned:
+    if not array.flags.c_contiguous:
         raise ValueError(f"{argument}: expected a C-contiguous array, got strides {array.strides}")
+    if not array.flags.aligned:
+        raise ValueError(f"{argument}: expected aligned elements, got an array that begins between two of them")
     if not array.flags.writeable:
         raise ValueError(f"{argument}: expected a writeable array, got a read-only one")
     return array

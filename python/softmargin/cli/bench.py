@@ -34,6 +34,9 @@ def bench(output: Path, names: Sequence[str], *, quick: bool, threads: int | Non
     if output.exists() and not output.is_dir():
         raise CliError(f"--output: expected a directory, got the file {output}")
     output.mkdir(parents=True, exist_ok=True)
+    files = {"json": output / "bench.json", "picture": output / "roofline.png"}
+    for file in files.values():
+        check_writable(file)
     say = speaker(quiet=as_json)
     setting = Setting(threads or sm.get_num_threads(), QUICK if quick else 1.0)
     console = Console(quiet=as_json, stderr=True)
@@ -55,7 +58,6 @@ def bench(output: Path, names: Sequence[str], *, quick: bool, threads: int | Non
                 continue
             say("\n" + "\n".join(report.lines(results[-1])))
     values = report.as_json(machine, setting.share, results) | {"wrong": wrong, "seconds": time.perf_counter() - start}
-    files = {"json": output / "bench.json", "picture": output / "roofline.png"}
     files["json"].write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     draw(machine, results).savefig(files["picture"])
     if as_json:
@@ -63,6 +65,14 @@ def bench(output: Path, names: Sequence[str], *, quick: bool, threads: int | Non
     say(f"\n{values['met']} of {values['targets']} targets met, in {values['seconds']:.0f} s")
     say("wrote " + "\n      ".join(map(str, files.values())))
     return 1 if wrong else 0
+
+
+def check_writable(file: Path) -> None:
+    """Raise OSError where `file` cannot be written, and leave it as it is: minutes of measuring come before it is."""
+    existed = file.exists()
+    file.open("ab").close()
+    if not existed:
+        file.unlink()
 
 
 def chosen(names: Sequence[str]) -> list[Case]:

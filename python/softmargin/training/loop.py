@@ -21,6 +21,7 @@ from softmargin._validation import (
     describe,
     read_matrix,
 )
+from softmargin.model import check_n_features
 from softmargin.objective import Data, read_data
 from softmargin.optimizers import Optimizer, OptimizerState, get
 from softmargin.penalties import Penalty, as_spec
@@ -222,6 +223,7 @@ def fit(
     fresh = as_bool("new_data", new_data)
     if resume is not None and before is not None:
         if fresh:
+            check_n_features("X", matrix.n_features, before.W.shape[1])
             before = with_new_data(before, options)
         check_same_run(before, options, n_epochs, len(resume.history), rng, {"W0": W0, "intercept0": intercept0})
     else:
@@ -240,6 +242,9 @@ def fit(
             answer = callback(EpochInfo(**vars(record), weights=run.weights))
             if isinstance(answer, bool | np.bool_) and answer:
                 break
+            matrix.check_again()
+            if checked_validation is not None:
+                checked_validation.data.matrix.check_again()
     return run.result()
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
+@cache
 def installed() -> bool:
-    """Whether there is PyTorch to compare with."""
-    return find_spec("torch") is not None
+    """Whether there is a PyTorch to compare with that can be imported."""
+    try:
+        modules()
+    except (ImportError, OSError):  # OSError: it is there, and a library that it loads is not
+        return False
+    return True
 
 
 def modules() -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ import scipy.sparse
 import softmargin as sm
 from softmargin import _core
 from softmargin.training.automatic import automatic
-from softmargin.training.refine import side_by_side
+from softmargin.training.workers import Workers
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there a process cannot send itself a Ctrl-C alone")
 
@@ -147,8 +147,8 @@ def test_trials_of_rates_side_by_side():
             automatic(X, y, rule="SGD", epochs=300)
 
     def wait_to_be_told():
-        with side_by_side(2) as (pool, stop):
-            list(pool.map(stop.wait, (10, 10)))
+        with Workers(2) as workers:
+            workers.each(workers.stop.wait, (10, 10))
 
     assert answers_in_time(plan)
     assert answers_in_time(wait_to_be_told)

@@ -9,11 +9,11 @@ Source: Golub and Van Loan, Matrix Computations, 4.2.9, for the factor by blocks
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from scipy.linalg import get_lapack_funcs
 
 from softmargin.config import get_num_threads
+from softmargin.training.workers import Workers
 
 from .problem import Array
 
@@ -22,17 +22,15 @@ from .problem import Array
 WIDTH = 256
 
 
-class Stripes(ThreadPoolExecutor):
+class Stripes(Workers):
     """Threads for stripes: as many as a pass over X takes."""
 
     def __init__(self, num_threads: int) -> None:
         super().__init__(num_threads or get_num_threads())
 
-    def each(self, begin: int, end: int, function: Callable[[slice], None]) -> None:
+    def each_stripe(self, begin: int, end: int, function: Callable[[slice], None]) -> None:
         """Call the function for each stripe of begin .. end - 1."""
-        stripes = (slice(a, min(a + WIDTH, end)) for a in range(begin, end, WIDTH))
-        for _ in self.map(function, stripes):
-            pass
+        self.each(function, [slice(a, min(a + WIDTH, end)) for a in range(begin, end, WIDTH)])
 
     def add_gram(self, G: Array, rows: Array) -> None:
         """Add rows' rows to the lower triangle of G (n_features, n_features), in Fortran order; what lies above it is anything."""
@@ -40,7 +38,7 @@ class Stripes(ThreadPoolExecutor):
         def add(own: slice) -> None:
             G.T[own, own.start :] += rows[:, own].T @ rows[:, own.start :]
 
-        self.each(0, len(G), add)
+        self.each_stripe(0, len(G), add)
 
     def cholesky(self, A: Array) -> bool:
         """Put the factor of A, in Fortran order, in place of its lower triangle; False if A is not positive definite."""
@@ -59,6 +57,6 @@ class Stripes(ThreadPoolExecutor):
             def take_off(part: slice, own: slice = own) -> None:
                 A.T[part, part.start :] -= A[part, own] @ A.T[own, part.start :]
 
-            self.each(own.stop, len(A), scale)
-            self.each(own.stop, len(A), take_off)
+            self.each_stripe(own.stop, len(A), scale)
+            self.each_stripe(own.stop, len(A), take_off)
         return True

@@ -12,10 +12,7 @@ thousand epochs end at 17 %. `solve` works on the multipliers of all samples ins
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from threading import Event
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,6 +22,7 @@ from softmargin.schedules import Polynomial, Schedule, Warmup
 
 from .traits import Traits
 from .trials import Trial
+from .workers import Workers
 
 # Where a run leaves less than this share of F at zero weights. Curvature and noise of a loss go down with it, so that the best
 # rate of a long run is another one than that of a short run: on digits as they are, a third as large for rules that forget, ten
@@ -90,14 +88,14 @@ def refined(
     that ends lower.
     """
     smooth = _core.curvature(trial.data.loss, trial.data.n_outputs) is not None
-    with side_by_side(trial.num_threads or get_num_threads()) as (pool, stop):
+    with Workers(trial.num_threads or get_num_threads()) as workers:
 
         def along(n_epochs: int, shape: Shape) -> Values:
             def value(i: int) -> float:
                 tried = rate * RATIO**i
-                return np.inf if tried > limit else trial.full_value(tried, n_epochs, shape, 1, stop)
+                return np.inf if tried > limit else trial.full_value(tried, n_epochs, shape, 1, workers.stop)
 
-            return Values(value, pool)
+            return Values(value, workers)
 
         first = falling if kind.forgetful else rising if smooth else arched
         short = along(max(1, round(SHORT * epochs)), first)
@@ -114,26 +112,14 @@ def refined(
     return rate * RATIO ** best[shape], shape
 
 
-@contextmanager
-def side_by_side(threads: int) -> Iterator[tuple[ThreadPoolExecutor, Event]]:
-    """Give threads, and what tells them to end: they see no Ctrl-C, which comes to the thread that waits for them."""
-    stop = Event()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            yield pool, stop
-        except BaseException:
-            stop.set()
-            raise
-
-
 class Values:
     """A function of whole numbers, remembered; what is asked for at once is worked out side by side.
 
     Trials are too small for a step to be shared between threads, and their bits do not depend on it.
     """
 
-    def __init__(self, function: Callable[[int], float], pool: ThreadPoolExecutor) -> None:
-        self.function, self.pool = function, pool
+    def __init__(self, function: Callable[[int], float], workers: Workers) -> None:
+        self.function, self.workers = function, workers
         self.known: dict[int, float] = {}
 
     def __call__(self, i: int) -> float:
@@ -142,7 +128,7 @@ class Values:
     def of(self, *places: int) -> list[float]:
         """Return the values at some places."""
         new = [i for i in dict.fromkeys(places) if i not in self.known]
-        self.known.update(zip(new, self.pool.map(self.function, new), strict=True))
+        self.known.update(zip(new, self.workers.each(self.function, new), strict=True))
         return [self.known[i] for i in places]
 
 

@@ -17,7 +17,7 @@ from softmargin import _core
 _READ = 64 << 20  # float32: 256 MB, more than any cache
 _STATE = 10_000_000  # weights: those of the optimizer's case
 _ROUNDS = 2_000_000  # of multiply-adds, 10 to 20 ms
-_REPEATS = 7  # the best one counts: a limit is what the machine can do
+_REPEATS = 7  # the best one counts here, where the machine is described; a case has limits of its own moment (run.py)
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 

@@ -1,6 +1,6 @@
 """The threads of BLAS while a solver runs: one.
 
-Between passes a solver has many small products. BLAS would take all threads for them, and its threads go on spinning for some 20
+Between passes a solver has many small products. BLAS would take all threads for them, and its threads go on spinning for 20 to 90
 ms when a product is done: the next pass over X shares the cores with them and takes twice as long (103 against 44 ms, uint8,
 50 000 x 3072, two cores). What is worth more threads has those of stripes.py.
 """

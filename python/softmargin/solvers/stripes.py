@@ -33,7 +33,7 @@ class Stripes(Workers):
         self.each(function, [slice(a, min(a + WIDTH, end)) for a in range(begin, end, WIDTH)])
 
     def add_gram(self, G: Array, rows: Array) -> None:
-        """Add rows' rows to the lower triangle of G (n_features, n_features), in Fortran order; what lies above it is anything."""
+        """Add rows.T @ rows to the lower triangle of G (n_features, n_features), in Fortran order; what lies above it is anything."""
 
         def add(own: slice) -> None:
             G.T[own, own.start :] += rows[:, own].T @ rows[:, own.start :]

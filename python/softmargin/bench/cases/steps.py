@@ -28,21 +28,21 @@ def large_step(setting: Setting) -> Work:
         "softmargin": lambda: rule.step(own, grad, state, penalty=penalty),
         "numpy": numpy_step,
     }
-    moved, moved_bytes = [numpy_W], 7 * own.nbytes
+    others, moved = [numpy_W], 7 * own.nbytes
     if installed():
         functions["pytorch"], torch_W = torch_adam(W, grad, rule.lr, ALPHA)
-        moved.append(torch_W)
+        others.append(torch_W)
 
     def check(results: Any) -> None:
         # Each has done one step, of lr sign(g) but where |g| is as small as eps: a few ulp of it, and one of W.
-        for other in moved:
+        for other in others:
             np.testing.assert_allclose(own, other, rtol=2.0**-23, atol=32 * 2.0**-24 * rule.lr)
 
     def figures(seconds: Seconds, machine: Machine) -> Sequence[Figure]:
-        share = moved_bytes / seconds["softmargin"] / machine.moves[machine.threads]
+        share = moved / seconds["softmargin"] / machine.moves[machine.threads]
         return [Figure("of the bandwidth with 4 reads and 3 writes", share, 0.80)]
 
-    return Work(functions, check, n_moved=moved_bytes, figures=figures)
+    return Work(functions, check, n_moved=moved, figures=figures)
 
 
 CASES = (Case("step-10m", "Adam step with L2, 10 million weights", large_step),)

@@ -346,7 +346,7 @@ def test_float32_that_has_given_all_it_can(monkeypatch):
     rng = np.random.default_rng(0)
     Z = rng.standard_normal((20_000, 120))
     y = (Z @ rng.standard_normal((120, 10)) / 8 + rng.gumbel(size=(20_000, 10))).argmax(axis=1)
-    X = (Z + 3000).astype(np.float32)
+    X = (Z + 1000).astype(np.float32)
     given = {"penalty": sm.L2(1e-4), "tol": 1e-6, "method": "gram", "max_iter": 150, "warn": False}
     result = sm.solve(X, y, **given)
     assert result.converged

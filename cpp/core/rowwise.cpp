@@ -16,6 +16,9 @@ constexpr int64_t kTilesAtOnce = 16;
 // The exponentials and divisions of one score weigh about as much as this many multiply-adds.
 constexpr double kScoreWork = 20;
 
+// The same of one score in a product with the Hessian of a row, beside its exponential.
+constexpr double kProductWork = 4;
+
 struct RowSums {
   double value = 0;
   std::vector<double> outputs;
@@ -104,7 +107,7 @@ void row_hessians(const Problem<T>& problem, const T* S, const T* shift, T* V, d
         T *tile = room, *v = room + k * kTileRows;
         read_scores(rows, S, shift, k, tile);
         read_rows(rows, V, k, v);
-        problem.kernels().hessian[problem.loss](rows, problem.data, k, tile, room + 2 * k * kTileRows, v);
+        problem.kernels().hessian[problem.loss](rows, problem.data, k, tile, room + 2 * k * kTileRows, v, true);
         write_rows(rows, v, k, V);
         weigh(rows, problem.data.sample_weight, k, v, own.outputs.data());
       });
@@ -118,7 +121,7 @@ void row_curvatures(const Problem<T>& problem, const T* S, bool pairs, T* D, dou
   // Outputs that a row's loss takes apart have a diagonal Hessian, which one product with ones shows.
   const bool apart = loss_traits(problem.loss).target != Target::classes;
   const int64_t products = apart ? 1 : k, width = curvatures_of_row(problem, pairs);
-  const double work = 2 * kScoreWork * static_cast<double>(k * products);  // a product takes the exponentials twice
+  const double work = kScoreWork * static_cast<double>(k) + kProductWork * static_cast<double>(k * products);
   const RowSums sums =
       each_tile(problem, work, H ? k * products : 0, num_threads, poll, [&](const Rows& rows, T* room, RowSums& own) {
         T *tile = room, *v = room + k * kTileRows;
@@ -126,8 +129,9 @@ void row_curvatures(const Problem<T>& problem, const T* S, bool pairs, T* D, dou
         T* next = found.data();
         read_rows(rows, S, k, tile);
         for (int64_t c = 0; c < products; ++c) {
-          for (int64_t i = 0; i < k * kTileRows; ++i) v[i] = T(apart || i / kTileRows == c ? 1 : 0);
-          problem.kernels().hessian[problem.loss](rows, problem.data, k, tile, room + 2 * k * kTileRows, v);
+          std::fill_n(v, k * kTileRows, T(apart ? 1 : 0));
+          std::fill_n(v + c * kTileRows, kTileRows, T(1));
+          problem.kernels().hessian[problem.loss](rows, problem.data, k, tile, room + 2 * k * kTileRows, v, c == 0);
           const int64_t begin = apart ? 0 : c, end = apart || pairs ? k : c + 1;
           next = std::copy(v + begin * kTileRows, v + end * kTileRows, next);
           if (H) weigh(rows, problem.data.sample_weight, k, v, own.outputs.data() + c * k);

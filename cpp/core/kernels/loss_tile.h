@@ -192,11 +192,14 @@ bool loss_tiles(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T*
 }
 
 // V [n_outputs][kTileRows] = the Hessian of each row's loss at the scores S times V; of the smoothed one where the loss
-// is not smooth.
+// is not smooth. The `first` product at these scores overwrites S with what the loss prepares for all of them.
 template <class T, class Loss>
-void hessian_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, const T* S, T* targets, T* V) {
+void hessian_tile(const Rows& rows, const LossData<T>& data, int64_t n_outputs, T* S, T* targets, T* V, bool first) {
   int64_t label[kTileRows];
   const TileTargets<T> y = tile_targets<T, Loss>(rows, data, n_outputs, label, targets);
+  if constexpr (requires { &Loss::template prepare<T>; }) {
+    if (first) Loss::prepare(S, n_outputs);
+  }
   if constexpr (Loss::traits.smooth) {
     Loss::hessian(S, n_outputs, y, data.parameters, V);
   } else {

@@ -40,7 +40,7 @@ using LossKernel = bool (*)(const Rows&, const LossData<T>&, int64_t n_outputs, 
                             double* db);
 
 template <class T>
-using HessianKernel = void (*)(const Rows&, const LossData<T>&, int64_t n_outputs, const T* S, T* targets, T* V);
+using HessianKernel = void (*)(const Rows&, const LossData<T>&, int64_t n_outputs, T* S, T* targets, T* V, bool first);
 
 template <class T>
 using ConjugateKernel = double (*)(const Rows&, const LossData<T>&, int64_t n_outputs, const T* A, T* targets);

@@ -56,26 +56,34 @@ struct Softmax {
     }
   }
 
-  // V = (diag(p) - p p') V with p = softmax(s), times the mass of the target.
+  // S = softmax(s), which `hessian` reads.
   template <class T>
-  static void hessian(const T* S, int64_t n_outputs, const TileTargets<T>& y, const LossParameters&, T* V) {
-    alignas(64) T top[kTileRows], sum[kTileRows], mean[kTileRows], mass[kTileRows];
-    lanes([&](int r) { top[r] = S[r], sum[r] = mean[r] = T(0), mass[r] = y.label ? T(1) : T(0); });
+  static void prepare(T* S, int64_t n_outputs) {
+    alignas(64) T top[kTileRows], sum[kTileRows];
+    lanes([&](int r) { top[r] = S[r], sum[r] = T(0); });
     for (int64_t c = 1; c < n_outputs; ++c) lanes([&](int r) { top[r] = maximum(top[r], S[c * kTileRows + r]); });
     for (int64_t c = 0; c < n_outputs; ++c) {
-      const T* s = S + c * kTileRows;
-      const T* v = V + c * kTileRows;
-      lanes([&](int r) {
-        const T e = exp_of_negative(s[r] - top[r]);
-        sum[r] += e, mean[r] += e * v[r];
-      });
+      T* s = S + c * kTileRows;
+      lanes([&](int r) { s[r] = exp_of_negative(s[r] - top[r]), sum[r] += s[r]; });
+    }
+    lanes([&](int r) { sum[r] = T(1) / sum[r]; });
+    for (int64_t c = 0; c < n_outputs; ++c) lanes([&](int r) { S[c * kTileRows + r] *= sum[r]; });
+  }
+
+  // V = (diag(p) - p p') V with p = softmax(s), times the mass of the target.
+  template <class T>
+  static void hessian(const T* P, int64_t n_outputs, const TileTargets<T>& y, const LossParameters&, T* V) {
+    alignas(64) T mean[kTileRows], mass[kTileRows];
+    lanes([&](int r) { mean[r] = T(0), mass[r] = y.label ? T(1) : T(0); });
+    for (int64_t c = 0; c < n_outputs; ++c) {
+      const T *p = P + c * kTileRows, *v = V + c * kTileRows;
+      lanes([&](int r) { mean[r] += p[r] * v[r]; });
       if (!y.label) lanes([&](int r) { mass[r] += y.value[c * kTileRows + r]; });
     }
-    lanes([&](int r) { mean[r] /= sum[r], sum[r] = mass[r] / sum[r]; });
     for (int64_t c = 0; c < n_outputs; ++c) {
-      const T* s = S + c * kTileRows;
+      const T* p = P + c * kTileRows;
       T* v = V + c * kTileRows;
-      lanes([&](int r) { v[r] = exp_of_negative(s[r] - top[r]) * sum[r] * (v[r] - mean[r]); });
+      lanes([&](int r) { v[r] = mass[r] * p[r] * (v[r] - mean[r]); });
     }
   }
 

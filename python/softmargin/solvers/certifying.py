@@ -152,7 +152,8 @@ def certify(
         raise FloatingPointError(f"model: expected weights whose loss and penalty are finite, got F = {F:g}")
     problem.deadline = None if seconds is None else start + seconds
     limits = Limits(CLOSEST, as_integer("max_iter", max_iter, 0), above=F)
-    engine = Engine(problem, x, automatic(problem), limits, arithmetic(problem))
+    method = automatic(problem)
+    engine = Engine(problem, x, method, limits, arithmetic(problem, method))
     optimum = finish(engine, start)
     if not engine.certifiable:
         return Certified(F, float("nan"), -np.inf, optimum)

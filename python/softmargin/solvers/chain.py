@@ -68,7 +68,7 @@ class Chain:
                 b = self.last.intercept
                 x = problem.from_raw(self.last.W, np.zeros(problem.n_outputs) if b is None else b)
             method = automatic(problem) if self.method == "auto" else self.method
-            engine = Engine(problem, x, method, self.limits, arithmetic(problem), self.grams, callback)
+            engine = Engine(problem, x, method, self.limits, arithmetic(problem, method), self.grams, callback)
             result = finish(engine, start)
         self.last, self.grams = result, engine.first_grams
         return result

@@ -18,7 +18,8 @@ from .problem import Array, Float, LinearProblem
 FEW_ROWS = 64
 MOST_VALUES = 3
 
-# Outputs up to which the Hessian of the intercepts is made in full; beyond it its diagonal serves.
+# Outputs up to which the Hessian of the intercepts is made in full, and the second derivatives are exact; beyond it the diagonal of the
+# one serves, and an estimate of the others.
 MOST_OUTPUTS = 32
 
 # The share of the mean curvatures of two outputs below which the one that a row has in both of them is left out of the Hessian: digits has
@@ -40,10 +41,10 @@ def second_derivatives(problem: LinearProblem, S: Array, V: Float) -> Array:
 def curvatures(problem: LinearProblem, S: Array, *, exactly: bool = False) -> Array:
     """Return the second derivative of each row's loss in each of its scores, (n_samples, n_outputs), at least 0.
 
-    For outputs that depend on each other it is the diagonal of a matrix H: exactly, by n_outputs products, or estimated by
-    random signs v, for which v_c (H v)_c has that mean (Hutchinson's estimator).
+    For outputs that depend on each other it is the diagonal of a matrix H: exactly, by n_outputs products, or, of many outputs,
+    estimated by random signs v, for which v_c (H v)_c has that mean (Hutchinson's estimator).
     """
-    if problem.data.kind != "classes" or exactly:
+    if problem.data.kind != "classes" or problem.n_outputs <= MOST_OUTPUTS or exactly:
         return _core.row_curvatures(problem.core(S.dtype.name), S, num_threads=problem.num_threads)[0]
     signs = np.random.default_rng(0).choice(np.array([-1.0, 1.0], dtype=S.dtype), size=S.shape)
     return signs * second_derivatives(problem, S, signs)

@@ -57,7 +57,7 @@ class Descent:
 
     def use(self, dtype: str) -> None:
         """Go on in an arithmetic, "float32" or "float64"."""
-        self.dtype = dtype
+        self.dtype, self.noise = dtype, NOISE * float(np.finfo(dtype).eps)
         shape = (self.problem.n_samples, self.problem.n_outputs)
         self.S: Array = np.empty(shape, dtype=dtype)
         self._other: Array = np.empty(shape, dtype=dtype)
@@ -80,7 +80,8 @@ class Descent:
         return value + self._l1(x), g
 
     def _l1(self, x: Float) -> float:
-        return self.problem.regularizer.l1 * float(np.abs(x[: self.problem.n_weights]).sum())
+        l1 = self.problem.regularizer.l1
+        return l1 * float(np.abs(x[: self.problem.n_weights]).sum()) if l1 > 0 else 0.0
 
     def pseudo_gradient(self) -> Float:
         """Return the subgradient of F of least length: 0 for all unknowns only at the optimum."""
@@ -121,8 +122,7 @@ class Descent:
 
     def _lower(self, F: float, promised: float) -> bool:
         """Whether F is below the current one by a share of what the slope promises, up to rounding."""
-        noise = NOISE * float(np.finfo(self.dtype).eps) * abs(self.F)
-        return promised < 0 and self.F + SUFFICIENT * promised + noise >= F
+        return promised < 0 and self.F + SUFFICIENT * promised + self.noise * abs(self.F) >= F
 
     def _orthant_step(self, metric: Metric) -> bool:
         """Backtrack along the projection of the step onto the orthant."""
@@ -131,7 +131,7 @@ class Descent:
         free = np.ones(len(self.x), dtype=bool)
         free[:n] = (self.x[:n] != 0) | (np.abs(self.g[:n]) > l1)
         signs = np.where(self.x[:n] != 0, np.sign(self.x[:n]), -np.sign(pseudo[:n]))
-        noise = NOISE * float(np.finfo(self.dtype).eps) * abs(self.F)
+        noise = self.noise * abs(self.F)
         if not float(pseudo @ pseudo) > 0:  # the optimum, to the last bit: at the start, where l1 leaves nothing
             return False
         for p in self._directions(pseudo, metric, free, signs):

@@ -201,7 +201,7 @@ def solve(
         x = problem.from_raw(
             np.zeros((k, matrix.n_features)) if W is None else W.astype(np.float64), np.zeros(k) if b is None else b
         )
-        engine = Engine(problem, x, chosen, limits, arithmetic(problem), callback=callback)
+        engine = Engine(problem, x, chosen, limits, arithmetic(problem, chosen), callback=callback)
         result = finish(engine, start)
     if warned:
         warn_if_not_converged(result, limits.tol, advice(result, limits.max_iter, engine.stopped))

@@ -1,16 +1,20 @@
 """L-BFGS in a metric: the two-loop recursion whose first guess of the inverse Hessian is that of a Metric.
 
-With the metric M = L L' this is L-BFGS in the variables L'x. The loops run over inner products of the pairs, which are kept, so
-that a direction takes four products with matrices (n_pairs, size) and one with the inverse of the metric.
+With the metric M = L L' this is L-BFGS in the variables L'x. With the inner products of the pairs, which are kept, its two loops are the
+substitutions in two triangular matrices, so that a direction takes four products with matrices (n_pairs, size) and one with the
+inverse of the metric.
 
-Source: Liu and Nocedal, On the Limited Memory BFGS Method for Large Scale Optimization, Mathematical Programming 45 (1989); Chen,
-Wang and Zhou, Large-scale L-BFGS using MapReduce, NIPS 2014, for the inner products.
+Source: Liu and Nocedal, On the Limited Memory BFGS Method for Large Scale Optimization, Mathematical Programming 45 (1989); Byrd,
+Nocedal and Schnabel, Representations of Quasi-Newton Matrices, Mathematical Programming 63 (1994), for the triangular matrices.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import lapack
 
 from .metric import Metric
 from .problem import Float
@@ -48,7 +52,7 @@ class Memory:
 
     def add(self, s: Float, y: Float) -> None:
         """Remember a step, unless its curvature drowns in rounding."""
-        if not float(s @ y) > FLAT * float(np.linalg.norm(s)) * float(np.linalg.norm(y)):
+        if not float(s @ y) > FLAT * math.sqrt(float(s @ s)) * math.sqrt(float(y @ y)):
             return
         place = self._order.pop(0) if len(self) == self.n_pairs else len(self)
         self._order.append(place)
@@ -69,16 +73,15 @@ class Memory:
             products = s @ y.T
             curved = FLAT * np.linalg.norm(s, axis=1) * np.linalg.norm(y, axis=1)
             order = [i for i in order if products[i, i] > curved[i]]
-        along = s @ g
-        a = np.zeros(n)
-        for i in reversed(order):
-            a[i] = (along[i] - products[i] @ a) / products[i, i]
+        if not order:
+            return -metric.solve(g, free)
+        # R: s_i . y_j of the pairs from the oldest to the newest. What it has below its diagonal is not read.
+        R = products[order][:, order]
+        a, b = np.zeros(n), np.zeros(n)
+        a[order] = lapack.dtrtrs(R, (s @ g)[order])[0]
         p = metric.solve(g - a @ y, free)
         p *= self._scale(y, products, order, metric, free)
-        along = y @ p
-        b = np.zeros(n)
-        for i in order:
-            b[i] = a[i] - (along[i] + b @ products[:, i]) / products[i, i]
+        b[order] = lapack.dtrtrs(R, R.diagonal() * a[order] - (y @ p)[order], trans=1)[0]
         p += b @ s
         return -p
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .descent import Descent
@@ -15,8 +17,9 @@ BETWEEN_LOOKS = 0.25
 # Where only l1 is there: a step that takes off more than this share of the tolerance says that the optimum is not near.
 STILL_FALLING = 0.3
 
-# In float32 the estimate is of gradients that are rounded: it has to be this share of what is asked for.
-ROUNDED = 0.6
+# The share of what is asked for that the estimate has to be at the first look, for a step costs less than a look in vain, and in float32,
+# where it is of gradients that are rounded.
+SURE = 0.6
 
 
 class Lookout:
@@ -34,7 +37,7 @@ class Lookout:
         if self.problem.regularizer.l2 == 0:
             falling = getattr(descent, "decrease", np.inf) > STILL_FALLING * tol * abs(descent.F)
             return not falling and self._long_ago()
-        estimate = plain_gap(descent) / (ROUNDED if descent.dtype == "float32" else 1.0)
+        estimate = plain_gap(descent) / (SURE if descent.dtype == "float32" or not self._last else 1.0)
         return estimate <= tol * self._told or (estimate <= tol and self._long_ago())
 
     def _long_ago(self) -> bool:
@@ -48,7 +51,8 @@ class Lookout:
 
 def gradient_norm(descent: Descent) -> float:
     """Return the length of the subgradient of F of least length."""
-    return float(np.linalg.norm(descent.pseudo_gradient()))
+    g = descent.pseudo_gradient()
+    return math.sqrt(float(g @ g))
 
 
 def plain_gap(descent: Descent) -> float:
@@ -57,9 +61,11 @@ def plain_gap(descent: Descent) -> float:
     l1, l2, _ = problem.regularizer
     if l2 == 0:
         return np.inf
-    V, _ = problem.split(descent.x)
-    g, _ = problem.split(descent.g)
-    G = g - l2 * V
-    excess = np.maximum(np.abs(G) - l1, 0.0)
-    gap = l1 * np.abs(V).sum() + 0.5 * l2 * (V**2).sum() + (excess**2).sum() / (2 * l2) + (G * V).sum()
-    return float(max(gap, 0.0)) / max(abs(descent.F), np.finfo(np.float64).tiny)
+    V, g = descent.x[: problem.n_weights], descent.g[: problem.n_weights]
+    if l1 == 0:
+        gap = float(g @ g) / (2 * l2)
+    else:
+        G = g - l2 * V
+        excess = np.maximum(np.abs(G) - l1, 0.0)
+        gap = float(l1 * np.abs(V).sum() + 0.5 * l2 * (V @ V) + (excess @ excess) / (2 * l2) + G @ V)
+    return max(gap, 0.0) / max(abs(descent.F), np.finfo(np.float64).tiny)

@@ -127,11 +127,13 @@ class Gram(Metric):
     def solve(self, g: Float, free: npt.NDArray[np.bool_] | None = None) -> Float:
         problem = self.problem
         V, c = problem.split(g)
-        largest = float(np.abs(V).max(initial=0.0)) or 1.0  # float32 has no room for the smallest gradients
-        V = V / largest
+        intercept = c / (self.h + problem.regularizer.intercept) if problem.fit_intercept else np.zeros_like(c)
         if free is None and self.inverses is not None:
             inner = V @ self.inverses[0] if len(self.factors) == 1 else np.matmul(self.inverses, V[:, :, None])[:, :, 0]
-        elif free is None and len(self.factors) == 1:
+            return problem.join(inner / self.factored_h[:, None], intercept)
+        largest = float(np.abs(V).max(initial=0.0)) or 1.0  # float32 has no room for the smallest gradients
+        V = V / largest
+        if free is None and len(self.factors) == 1:
             inner = _substitute(self.factors[0], V.T).T
         else:
             inner = np.zeros_like(V)
@@ -139,9 +141,7 @@ class Gram(Metric):
             for output, own in enumerate(mask):
                 if own.any():
                     inner[output, own] = _substitute(self._restricted(output, own), V[output, own][:, None])[:, 0]
-        inner = inner * (largest / self.factored_h[:, None])
-        intercept = c / (self.h + problem.regularizer.intercept) if problem.fit_intercept else np.zeros_like(c)
-        return problem.join(inner, intercept)
+        return problem.join(inner * (largest / self.factored_h[:, None]), intercept)
 
     def multiply(self, p: Float) -> Float:
         problem = self.problem
@@ -168,8 +168,9 @@ class Gram(Metric):
 
 
 def _inverse(factor: Factor) -> Float:
-    lower = np.tril(lapack.dpotri(factor.lower, lower=1)[0])
-    return np.asarray((lower + np.tril(lower, -1).T) * np.outer(factor.scale, factor.scale))
+    half = lapack.dpotri(factor.lower, lower=1)[0]  # 0 above the diagonal, as the factor is
+    np.einsum("ii->i", half)[:] *= 0.5
+    return np.asarray((half + half.T) * np.outer(factor.scale, factor.scale))
 
 
 def _substitute(factor: Factor, rhs: Array) -> Float:

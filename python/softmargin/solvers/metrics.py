@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from softmargin import _core
@@ -97,16 +99,21 @@ class Metrics:
 
     def _cost(self) -> float:
         """What a new metric costs, in passes."""
-        problem = self.problem
         if self.method == "newton":
             return -np.inf
         if self.method == "diagonal":
             return DIAGONAL_PASSES
+        return max([cost for cost in self._costs if cost <= self.problem.n_passes], default=self._costs[0])
+
+    @cached_property
+    def _costs(self) -> list[float]:
+        """Of one Gram matrix, of one an output, and of a Hessian that can be afforded, in passes."""
+        problem = self.problem
         m, work = sample_size(problem), pass_work(problem)
         costs = [gram_work(problem, m, 1) / work, gram_work(problem, m, problem.n_outputs) / work]
         if problem.size <= MOST_UNKNOWNS:
             costs.append(hessian_work(problem) / work)
-        return max([cost for cost in costs if cost <= problem.n_passes], default=costs[0])
+        return costs
 
     def _at_least(self, h: Float) -> Float:
         """Curvatures that a metric can be made of."""

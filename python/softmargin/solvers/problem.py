@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
+from scipy.linalg import blas
 
 from softmargin import _core
 from softmargin.objective import Data, in_dtype
@@ -70,6 +71,7 @@ class LinearProblem:
         self.least_curvature = 0.0  # what each score has in the Hessian beside its own, where that may vanish
         self.inverse_scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
         self.scale, self.is_scaled = scale, bool(np.any(scale != 1))
+        self.is_centred = bool(self.centre.any())
         self.n_samples, self.n_features = data.matrix.n_samples, data.matrix.n_features
         self.n_outputs, self.n_weights = data.n_outputs, data.n_outputs * data.matrix.n_features
         self.size = self.n_weights + self.n_outputs
@@ -96,7 +98,7 @@ class LinearProblem:
         W = V * self.inverse_scale if self.is_scaled else V
         b = c - W @ self.centre
         if self.data.kind == "classes" and self.fit_intercept and self.regularizer.intercept == 0:
-            b -= b.mean()
+            b -= b.sum() / len(b)
         return W, b
 
     def from_raw(self, W: Float, b: Float) -> Float:
@@ -119,13 +121,17 @@ class LinearProblem:
         )
         _, l2, intercept = self.regularizer
         gradient = self.join(*self._inner(G, db))
-        gradient[: self.n_weights] += l2 * x[: self.n_weights]
+        if l2 > 0:
+            V = x[: self.n_weights]
+            gradient[: self.n_weights] += l2 * V
+            value += 0.5 * l2 * float(V @ V)
         if not self.fit_intercept:
             gradient[self.n_weights :] = 0.0
         elif intercept:
-            gradient[self.n_weights :] += intercept * x[self.n_weights :]
-        value += 0.5 * l2 * float(x[: self.n_weights] @ x[: self.n_weights])
-        return value + 0.5 * intercept * float(x[self.n_weights :] @ x[self.n_weights :]), gradient
+            c = x[self.n_weights :]
+            gradient[self.n_weights :] += intercept * c
+            value += 0.5 * intercept * float(c @ c)
+        return value, gradient
 
     def scores(self, x: Float, dtype: str) -> Array:
         """Return S (n_samples, n_outputs): half a pass over X."""
@@ -192,10 +198,8 @@ class LinearProblem:
         """Derivatives in W and b as derivatives in V and c; those in W are overwritten where they are float64."""
         mean = db.astype(np.float64)
         inner = G.astype(np.float64, copy=False)
-        if self.centre.any():
-            room = np.empty_like(self.centre)
-            for row, shift in zip(inner, mean, strict=True):
-                row -= np.multiply(shift, self.centre, out=room)
+        if self.is_centred:
+            inner = blas.dger(-1.0, self.centre, mean, a=inner.T, overwrite_a=1).T
         if self.is_scaled:
             inner *= self.inverse_scale
         return inner, mean

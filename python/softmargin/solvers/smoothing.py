@@ -80,8 +80,11 @@ class Rounds:
         self.first_norm, self.largest_norm = norm, max(norm, self.largest_norm)
 
     def over(self, estimate: float, norm: float, tol: float) -> bool:
-        """Return whether the smoothed problem is solved well enough, to a relative gap `estimate`, infinite if unknown."""
-        if np.isfinite(estimate):
+        """Return whether the smoothed problem is solved well enough, to a relative gap `estimate`, infinite if unknown.
+
+        0 is of weights without a gradient, as all are where X is 0, and tells nothing of the intercepts.
+        """
+        if 0 < estimate < np.inf:
             return estimate <= max(SHARE * min(self.gap, 1.0), 0.3 * tol)
         return norm <= max(FALL * self.first_norm, ROUNDED * self.largest_norm)
 

@@ -28,7 +28,7 @@ from softmargin.penalties import Penalty, as_spec
 __all__ = ["LossGrad", "loss_and_grad"]
 
 
-_LOSSES = _core.registry()["losses"]
+LOSSES = _core.registry()["losses"]
 
 
 class LossGrad(NamedTuple):
@@ -78,8 +78,8 @@ def read_data(
     delta: object = 1.0,
 ) -> Data:
     """Check a data set and its loss and hand them to the core; n_outputs and dtype are W's where there is a W."""
-    name = choose("loss", loss, _LOSSES)
-    info = _LOSSES[name]
+    name = choose("loss", loss, LOSSES)
+    info = LOSSES[name]
     matrix = read_matrix(X)
     n_samples = matrix.n_samples
     targets, n_outputs = as_targets(y, name, info, n_samples, n_outputs)
@@ -209,7 +209,7 @@ def loss_and_grad(
            [ 0.667,  1.167]])
     """
     spec, threads = as_spec(penalty), 0 if num_threads is None else as_threads(num_threads)
-    if sample_weight is None and positive_weight is None and type(loss) is str and loss in _LOSSES:
+    if sample_weight is None and positive_weight is None and type(loss) is str and loss in LOSSES:
         plain = _core.plain_pass(W, X, y, loss, intercept, spec, margin, delta, out, threads)
         if plain is not None:  # nothing to convert, and nothing wrong
             return LossGrad._make(plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from softmargin import _core
+from softmargin.objective import LOSSES
 
 from .problem import Float, LinearProblem
 
@@ -17,7 +17,7 @@ class Balance:
 
     def __init__(self, problem: LinearProblem) -> None:
         self.problem, data = problem, problem.data
-        info = _core.registry()["losses"][data.loss]
+        info = LOSSES[data.loss]
         self.each, self.total = info["dual_each"], info["dual_total"]
         if "delta" in info["parameters"] and self.each is not None:
             self.each *= data.delta
@@ -33,8 +33,8 @@ class Balance:
             self.kinds = [targets.astype(np.float64)]
         else:
             self.kinds = [(targets > 0).astype(np.float64), (targets < 0).astype(np.float64)]
-        weight = data.sample_weight
-        self.share = [np.average(kind, axis=0, weights=weight) for kind in self.kinds]
+        weight = np.ones(n) if data.sample_weight is None else data.sample_weight
+        self.share: list[Float] = [weight @ kind / weight.sum() for kind in self.kinds]
         self._sums: list[Float] | None = None
         self._mean: Float | None = None
 

@@ -49,7 +49,7 @@ def approach(descent: Descent, metrics: Metrics) -> Generator[float, None, None]
 def stronger(problem: LinearProblem) -> list[Regularizer]:
     """Return the penalties by which Newton's method approaches its own: none unless the curvature of the loss jumps."""
     l1, l2, _ = problem.regularizer
-    if l2 == 0 or not jumps(problem):
+    if l2 == 0 or not jumps(problem.data.loss):
         return []
     trace = (_core.curvature(problem.data.loss, problem.n_outputs) or 0.0) * mean_squares(problem, None).sum()
     steps = round(np.log10(max(STRONGEST * trace / l2, 1.0)))

@@ -163,7 +163,7 @@ class CoordinateAscent:
         elif self.epoch >= LONG and self.epoch.bit_count() == 1:
             self.F = Certificate(problem).objective(self.x())
         self._estimate(float(gaps.sum()), self._move_anchor())
-        window = STALLED_SMOOTH if _core.registry()["losses"][problem.data.loss]["smooth"] else STALLED
+        window = STALLED_SMOOTH if problem.is_smooth else STALLED
         past = self._past[WARM_UP:]
         return len(past) <= window or min(past[-window:]) < HALVED * min(past[:-window])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -9,14 +10,14 @@ import numpy.typing as npt
 from scipy.linalg import lapack
 
 from softmargin import _core
+from softmargin.objective import LOSSES, read_data
 
 from .gram import centred_grams
 from .problem import Array, Float, LinearProblem
 
-# Rows whose curvature tells whether it jumps, and the values that it then has at most, for each output: 0 and 1, each with a weight of
-# its own where t = +1, and for classes as many as there are margins in play.
+# Rows and classes of random scores whose curvatures tell whether those of a loss jump: between as many values as there are margins in play.
 FEW_ROWS = 64
-MOST_VALUES = 3
+FEW_OUTPUTS = 3
 
 # Outputs up to which the Hessian of the intercepts is made in full, and the second derivatives are exact; beyond it the diagonal of the
 # one serves, and an estimate of the others.
@@ -60,15 +61,19 @@ def intercept_hessian(problem: LinearProblem, S: Float) -> Float:
     return H
 
 
-def jumps(problem: LinearProblem) -> bool:
-    """Return whether the second derivatives of the loss jump between few values, as those of squared hinges and huber do.
+@cache
+def jumps(loss: str) -> bool:
+    """Return whether the second derivatives of a loss jump between few values, as those of squared hinges and huber do.
 
     Newton's steps are exact there but for the rows that jump; where many do they are far too long, or in circles.
     """
-    n, k = problem.n_samples, problem.n_outputs
-    S = np.resize(np.random.default_rng(0).standard_normal((FEW_ROWS, k)), (n, k))
-    rows = curvatures(problem, S, exactly=True)[:FEW_ROWS]
-    return 1 < len(np.unique(rows)) <= MOST_VALUES * k
+    rows = np.arange(FEW_ROWS)
+    targets = {"classes": rows % FEW_OUTPUTS, "signs": rows % 2 * 2.0 - 1, "real": np.zeros(FEW_ROWS)}[
+        LOSSES[loss]["target"]
+    ]
+    data = read_data(np.zeros((FEW_ROWS, 1)), targets, loss)
+    S = np.random.default_rng(0).standard_normal((FEW_ROWS, data.n_outputs))
+    return 1 < len(np.unique(_core.row_curvatures(data.problem, S)[0])) < FEW_ROWS // 2
 
 
 def weighted_mean(problem: LinearProblem, rows: Array) -> Float:

@@ -24,7 +24,7 @@ import numpy as np
 from softmargin import _core
 
 from .balance import Balance
-from .curvature import intercept_hessian, solve_semidefinite
+from .curvature import Semidefinite, factorised, intercept_hessian
 from .problem import Float, LinearProblem
 
 # Steps to the best intercept: the Hessian is kept over them, so they converge by a factor each.
@@ -52,7 +52,7 @@ class Certificate:
         self.problem = problem
         self.best = -np.inf
         self._balance: Balance | None = None
-        self._intercept_metric: Float | None = None
+        self._intercept_metric: Semidefinite | None = None
 
     @property
     def constrained(self) -> bool:
@@ -68,7 +68,7 @@ class Certificate:
         S = self.problem.scores(x, "float64")
         if smoothing is not None:
             core.smooth(*smoothing)
-        differentiable = smoothing is not None or self._smooth_loss
+        differentiable = smoothing is not None or self.problem.is_smooth
         shift = self._best_intercept(S) if self.constrained and differentiable else np.zeros(self.problem.n_outputs)
         _, A, _ = _core.row_losses(core, S, shift, num_threads=self.problem.num_threads)
         if smoothing is not None:
@@ -86,14 +86,14 @@ class Certificate:
         G, r = problem.combine(A, "float64")
         x = weights_of(problem, G, b)
         S = problem.scores(x, "float64")
-        shift = self._best_intercept(S) if self.constrained and self._smooth_loss else np.zeros(problem.n_outputs)
+        shift = self._best_intercept(S) if self.constrained and self.problem.is_smooth else np.zeros(problem.n_outputs)
         return self._with(self._checked(x, S, shift), G, r, A)
 
     def _checked(self, x: Float, S: Float, shift: Float) -> Checked:
         """F at x, whose scores are S, with the intercepts moved by `shift` where that lowers it."""
         problem = self.problem
         value = self._mean_loss(S, shift)
-        if shift.any() and not self._smooth_loss:
+        if shift.any() and not self.problem.is_smooth:
             # The best intercept is that of the smoothed loss.
             none = np.zeros_like(shift)
             value, shift = min((value, shift), (self._mean_loss(S, none), none), key=lambda pair: pair[0])
@@ -118,10 +118,6 @@ class Certificate:
         return -_core.row_conjugates(
             core, np.zeros((self.problem.n_samples, self.problem.n_outputs)), num_threads=threads
         )
-
-    @property
-    def _smooth_loss(self) -> bool:
-        return bool(_core.registry()["losses"][self.problem.data.loss]["smooth"])
 
     def _mean_loss(self, S: Float, shift: Float) -> float:
         core, threads = self.problem.core("float64"), self.problem.num_threads
@@ -178,12 +174,12 @@ class Certificate:
         value, worst, r = evaluate(shift)
         fresh = self._intercept_metric is None
         if fresh:
-            self._intercept_metric = intercept_hessian(problem, S)
+            self._intercept_metric = factorised(intercept_hessian(problem, S))
         for _ in range(INTERCEPT_STEPS):
             if worst <= 4 * eps:
                 break
             assert self._intercept_metric is not None
-            trial = shift - solve_semidefinite(self._intercept_metric, r)
+            trial = shift - self._intercept_metric.solve(r)
             new_value, new_worst, new_r = evaluate(trial)
             better = new_worst < worst and new_value <= value + 8 * eps * abs(value)
             good = better and new_worst < 0.5 * worst
@@ -194,7 +190,7 @@ class Certificate:
                 continue
             if fresh:
                 break
-            self._intercept_metric, fresh = intercept_hessian(problem, S + shift), True
+            self._intercept_metric, fresh = factorised(intercept_hessian(problem, S + shift)), True
         return shift
 
 

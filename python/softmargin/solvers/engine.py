@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from softmargin import _core
-
 from .automatic import cheap_in_float64
 from .blas import one_thread
 from .continuation import approach
@@ -97,7 +95,6 @@ class Engine:
         self.stopped = False  # by the deadline or the callback
         self.strained = 0  # Newton's steps that were too long
         self.stalled = 0  # steps in a row in which F was only rounded
-        self.smooth = bool(_core.registry()["losses"][problem.data.loss]["smooth"])
         self.first_norm = 0.0
         self.lookout = Lookout(problem)
         self.gradient_norm = np.inf
@@ -113,7 +110,7 @@ class Engine:
             self._run()
         except Stopped:
             self.problem.deadline, self.stopped = None, True
-            if self.rounds is None and not self.smooth and self.on_rows is None:
+            if self.rounds is None and not self.problem.is_smooth and self.on_rows is None:
                 self.rounds = Rounds(self.problem, 1.0)
         if self.best is None or (not self.done() and self.last_checked is not self.x):
             self.problem.deadline = None
@@ -159,12 +156,12 @@ class Engine:
             if self._on_rows(ascent):
                 return
             A = ascent.A.T
-            self.method = "rows" if self.smooth and rows_apply(self.problem) else "diagonal"
-        if not self.smooth:
+            self.method = "rows" if self.problem.is_smooth and rows_apply(self.problem) else "diagonal"
+        if not self.problem.is_smooth:
             value, _ = self.problem.smooth(self.x, self.dtype)
             self.rounds = Rounds(self.problem, value, A)
         if self.method == "rows":
-            dtype = self.dtype if self.smooth else "float64"
+            dtype = self.dtype if self.problem.is_smooth else "float64"
             if self._on_rows(RowSpace(self.problem, self.x, dtype, A)):
                 return
             self.method = "diagonal"
@@ -186,7 +183,7 @@ class Engine:
                     metric = self.metrics.make(descent)
             moved = descent.step(metric)
             self.n_iter += 1
-            if moved and descent.strained and self.method == "newton" and self.smooth:
+            if moved and descent.strained and self.method == "newton" and self.problem.is_smooth:
                 self.strained += 1
                 if self.strained == PATIENCE:
                     self._approach(descent)

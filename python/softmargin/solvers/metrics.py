@@ -139,5 +139,4 @@ def affordable_hessian(problem: LinearProblem) -> bool:
     passes = hessian_work(problem) / pass_work(problem)
     if hessian_work(problem) <= NEWTON_WORK or (problem.is_sparse() and passes <= NEWTON_PASSES):
         return True
-    smooth = _core.registry()["losses"][problem.data.loss]["smooth"]
-    return passes <= JUMPING_PASSES and (not smooth or jumps(problem))
+    return passes <= JUMPING_PASSES and (not problem.is_smooth or jumps(problem.data.loss))

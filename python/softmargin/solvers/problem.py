@@ -18,7 +18,7 @@ import scipy.sparse
 from scipy.linalg import blas
 
 from softmargin import _core
-from softmargin.objective import Data, in_dtype
+from softmargin.objective import LOSSES, Data, in_dtype
 
 Float = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
@@ -71,6 +71,7 @@ class LinearProblem:
         self.least_curvature = 0.0  # what each score has in the Hessian beside its own, where that may vanish
         self.inverse_scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
         self.scale, self.is_scaled = scale, bool(np.any(scale != 1))
+        self.is_smooth = bool(LOSSES[data.loss]["smooth"])
         self.is_centred = bool(self.centre.any())
         self.n_samples, self.n_features = data.matrix.n_samples, data.matrix.n_features
         self.n_outputs, self.n_weights = data.n_outputs, data.n_outputs * data.matrix.n_features

@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix, save_npz
 from sklearn.datasets import dump_svmlight_file
 
 from softmargin.cli.errors import CliError
+from softmargin.cli.frames import GUESSED_FROM
 from softmargin.cli.npz import Npz
 from softmargin.cli.split import hold_out
 from softmargin.cli.tables import Reading, read_table
@@ -358,3 +359,17 @@ def test_a_file_sorted_by_class_holds_out_every_class():
     y = np.repeat(np.arange(10), 200)
     held = hold_out(np.zeros((2000, 1), np.float32), y, 0.1, seed=0)[3]
     assert set(held) == set(range(10))
+
+
+def test_csv_types_beyond_the_rows_they_are_guessed_from(tmp_path):
+    """A first value of another kind beyond the rows that types are guessed from."""
+    for last, values in (("1.5", [1, 1.5]), (" 2", [1, 2]), ("-3", [1, -3]), ("nan", None), ("abc", None), ("", None)):
+        path = tmp_path / "late.csv"
+        path.write_text("x,y\n" + "1,0\n" * GUESSED_FROM + f"{last},1\n")
+        if values is None:
+            with pytest.raises(CliError, match=rf"column 'x': expected .* in data row {GUESSED_FROM + 1}"):
+                read(path, target="y")
+        else:
+            table = read(path, target="y")
+            np.testing.assert_array_equal(table.X[[0, -1], 0], values)
+            np.testing.assert_array_equal(table.y, [0] * GUESSED_FROM + [1])

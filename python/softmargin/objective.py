@@ -104,6 +104,17 @@ def in_dtype(data: Data, dtype: np.dtype[Any]) -> _core.Problem:
     return _problem(data.matrix, *checked, data.sample_weight, data.positive_weight, dtype)
 
 
+def of_output(data: Data, j: int) -> Data:
+    """Return the data of one output of a loss that is a sum over outputs; X is shared."""
+    y = data.targets
+    column = y[:, j : j + 1] if y.ndim == 2 else np.where(y == j, 1.0, -1.0)[:, None]  # labels are one-versus-rest
+    targets = np.ascontiguousarray(column, data.dtype)
+    positive = None if data.positive_weight is None else data.positive_weight[j : j + 1]
+    checked = (targets, data.loss, 1, data.margin, data.delta)
+    problem = _problem(data.matrix, *checked, data.sample_weight, positive, data.dtype)
+    return data._replace(problem=problem, targets=targets, positive_weight=positive, n_outputs=1)
+
+
 def _problem(
     matrix: Matrix,
     targets: npt.NDArray[Any],

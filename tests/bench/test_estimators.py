@@ -7,7 +7,7 @@ import pytest
 
 from .estimators import report
 from .estimators.cases import CASES
-from .estimators.measure import AS_IT_COMES, SAME, Side, measure, seconds_of
+from .estimators.measure import AS_IT_COMES, SAME, Side, default, measure, seconds_of
 
 # Relative difference of F that counts as agreement: scikit-learn's lbfgs ends near 1e-5 in float32. Another convention is further off
 # (the control below).
@@ -74,5 +74,25 @@ def test_cells_of_what_was_not_reached():
     assert report.cell(None, results | {"best": None}, False) == "no first step in 15 s"
     assert report.cell(fit, results, True) == "not done in 15 s, F + 1e-02"
     assert report.cell(fit | {"cut": False}, results, True) == "2 s, F + 1e-02"
-    assert report.ratio({"ours": fit | {"seconds": [0.5]}, "theirs": fit}) == "> 4 x"
+    assert report.ratio({"ours": fit | {"seconds": [0.5], "cut": False}, "theirs": fit}) == "> 4 x"
+    assert report.ratio({"ours": fit, "theirs": fit | {"seconds": [4.0], "cut": False}}) == "< 2 x"
+    assert report.ratio({"ours": fit, "theirs": fit}) == ""
     assert report.ratio({"ours": fit, "theirs": None}) == ""
+
+
+def test_a_fit_that_can_be_told_to_end_is():
+    """LinearClassifier knows max_seconds, LinearSVC does not."""
+    sgd, svc = (CASES[name] for name in ("SGDClassifier-a9a", "LinearSVC-a9a"))
+    problem = sgd.problem(None, "check")
+
+    def outcome(most_seconds):
+        side = Side(sgd.ours(problem, 1), problem, most_seconds)
+        fit = default(side)
+        side.evaluate()
+        return fit
+
+    cut, whole = outcome(1e-9), outcome(None)
+    assert cut["cut"]
+    assert not whole["cut"]
+    assert cut["F"] > whole["F"] * (1 + 1e-3)
+    assert not Side(svc.ours(problem, 1), problem, 1e-9).limits

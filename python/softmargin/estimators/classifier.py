@@ -159,9 +159,9 @@ class LinearClassifier(NativeModel, LinearClassifierBase):
 
     Unlike scikit-learn's SGDClassifier, alpha does not set the learning rate, and sparse data gets no other intercept.
 
-    With ``learning_rate="auto"`` 100 epochs of a rule end within 5 % of the optimum for softmax, and for other losses where classes
-    overlap or the penalty is not weak for the scale of X. Where neither is so (digits with pixels up to 16), few samples violate a
-    margin at the optimum, batches hardly tell of it, and hinges and one-versus-rest losses end well above it; "exact" does not.
+    With ``learning_rate="auto"`` 100 epochs of a rule end within 5 % of the optimum for softmax and logistic, and for hinges where
+    classes overlap or the penalty is not weak for the scale of X. Where neither is so (digits with pixels up to 16), few samples violate
+    a margin at the optimum, batches hardly tell of it, and hinges end well above it; "exact" does not.
 
     Examples
     --------

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from softmargin import _core
 from softmargin._validation import (
     as_bool,
     as_integer,
@@ -29,6 +28,7 @@ from softmargin.schedules import Constant, Schedule
 from softmargin.schedules.schedule import checked
 
 from .coordinates import as_coordinates
+from .outputs import EachOutput, trainer_of
 from .results import EpochInfo, EpochRecord, FitResult, RunState
 from .resume import check_same_run, resumable, run_options, with_new_data
 from .standardize import Standardization, standardization
@@ -269,13 +269,13 @@ class _Run:
         self.history = [] if resume is None else list(resume.history)
         state = None if resume is None else resume.optimizer_state
         names = optimizer.state_names
-        self.trainer = _core.Trainer(
-            data.problem,
+        self.trainer = trainer_of(
+            data,
             before.W,
             before.intercept,
-            type(optimizer).__name__,
-            optimizer.flat(),
+            optimizer,
             penalty,
+            factors=schedule.factors if isinstance(schedule, EachOutput) else None,
             batch_size=before.options["batch_size"],
             shuffle=before.options["shuffle"],
             seed=before.seed,

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from softmargin import _core
-from softmargin.objective import Data
+from softmargin.objective import Data, of_output
 from softmargin.optimizers import Optimizer
 from softmargin.schedules import Polynomial, Schedule
 
+from .outputs import Trainers, trainer_of
 from .rows import inverse
 from .standardize import Standardization
 
@@ -41,6 +42,11 @@ class Trial:
         self.batch_size, self.seed, self.num_threads = batch_size, seed, num_threads
         self.W = np.zeros((data.n_outputs, data.matrix.n_features), data.dtype)
         self.b = np.zeros(data.n_outputs, data.dtype) if fit_intercept else None
+
+    def outputs(self) -> list[Trial]:
+        """Return trials of each output alone."""
+        given = (self.optimizer, self.penalty, self.b is not None, self.scaling, self.batch_size, self.seed)
+        return [Trial(of_output(self.data, j), *given, self.num_threads) for j in range(self.data.n_outputs)]
 
     def value(self, rate: float, n_steps: int) -> float:
         """Return the mean of F over the batches after `n_steps` steps whose rates fall linearly to zero; inf if they diverge."""
@@ -81,17 +87,16 @@ class Trial:
         value = loss + penalty_value(self.penalty, trainer.weights()[0])
         return value if np.isfinite(value) else np.inf
 
-    def _run(self, trainer: _core.Trainer, rate: float, n_steps: int) -> None:
+    def _run(self, trainer: _core.Trainer | Trainers, rate: float, n_steps: int) -> None:
         trainer.start_epoch(0)
         trainer.run(rate * (1 - np.arange(n_steps) / n_steps))
 
-    def _trainer(self, num_threads: int) -> _core.Trainer:
-        return _core.Trainer(
-            self.data.problem,
+    def _trainer(self, num_threads: int) -> _core.Trainer | Trainers:
+        return trainer_of(
+            self.data,
             self.W,
             self.b,
-            type(self.optimizer).__name__,
-            self.optimizer.flat(),
+            self.optimizer,
             self.penalty,
             batch_size=self.batch_size,
             shuffle=True,

@@ -5,7 +5,7 @@ import warnings
 from statistics import median
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from softmargin.bench.timing import interleaved
 
@@ -18,17 +18,22 @@ SAME = "the same F"
 
 
 class Side:
-    """A class on a problem, and the fits that it was tried with."""
+    """A class on a problem, and the fits that it was tried with; each ends after `most_seconds` where the class can be told so."""
 
-    def __init__(self, made, problem):
+    def __init__(self, made, problem, most_seconds=None):
         self.made, self.problem, self.fits, self.models = made, problem, [], []
         self.blas_threads = None
+        told = "max_seconds" in made().get_params() and most_seconds is not None
+        self.libraries = (
+            ThreadpoolController()
+        )  # once: to look for them takes 4 ms, as long as a seventh of the shortest fits
+        self.limits = {"max_seconds": most_seconds} if told else {}
 
     def fit(self, options):
         """Return the fitted estimator."""
-        with threadpool_limits(self.blas_threads, user_api="blas"), warnings.catch_warnings():
+        with self.libraries.limit(limits=self.blas_threads, user_api="blas"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # each says that it has not converged yet
-            return self.made(**options).fit(self.problem.peer_X, self.problem.y)
+            return self.made(**self.limits | options).fit(self.problem.peer_X, self.problem.y)
 
     def choose_blas_threads(self, options, choices):
         """Let BLAS have the number of threads with which a fit is fastest.
@@ -72,11 +77,12 @@ class Side:
 def measure(case, problem, *, budget, threads, rounds, alone=False):
     """Return the results of a case, as JSON has them; `alone` is ours without the other.
 
-    scikit-learn's class runs from the start with more and more iterations, for `budget` seconds in all. The fastest fits that reached
+    scikit-learn's class runs from the start with more and more iterations, for `budget` seconds in all; no fit of ours that can be told
+    to end takes longer. The fastest fits that reached
     each target run again, in turns, `rounds` times, or fewer where they take longer than the budget.
     """
     problem.peer_X  # noqa: B018 - made here, outside of the measured time
-    ours, theirs = Side(case.ours(problem, threads), problem), Side(case.theirs(problem, threads), problem)
+    ours, theirs = Side(case.ours(problem, threads), problem, budget), Side(case.theirs(problem, threads), problem)
     ours.fit(case.attempts[0])  # imports and threads
     for options in case.attempts:
         ours.attempt(options)
@@ -117,6 +123,8 @@ def default(side, budget=None):
     side.attempt(options)
     fit = side.fits[-1]
     fit["cut"] = bool(options) and fit["n_iter"] >= options["max_iter"]
+    if side.limits:
+        fit["cut"] = fit["seconds"][0] >= side.limits["max_seconds"]
     return fit
 
 

@@ -28,7 +28,12 @@ def parse():
     parser.add_argument("--data", type=Path, help="folder of cifar10.npz, ag_news.csv, a9a.svm")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES), metavar="NAME")
-    parser.add_argument("--budget", type=float, default=60.0, help="seconds for scikit-learn's class (default: 60)")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=60.0,
+        help="seconds for scikit-learn's class, and for a fit of ours that can be told to end (default: 60)",
+    )
     parser.add_argument("--rounds", type=int, default=5, help="of which the median is taken (default: 5)")
     parser.add_argument("--threads", type=int, default=2, help="of BLAS, OpenMP and joblib (default: 2)")
     parser.add_argument("--scale", choices=["full", "check"], default="full")

@@ -33,7 +33,12 @@ void for_packed(const Packing& p, Features range, F&& f) {
   for (int64_t j0 = range.begin; j0 < range.end; j0 += p.width) {
     const int64_t count = j0 + p.width < range.end ? p.width : range.end - j0;
     for (int64_t c = 0; c < p.n_outputs; ++c) {
-      for (int64_t l = 0; l < count; ++l) f(j0 * p.n_outputs + c * p.width + l, c, j0 + l);
+      const int64_t i = j0 * p.n_outputs + c * p.width;
+      if (count == kPanel) {  // a number that the compiler knows makes vectors of the loop
+        for (int l = 0; l < kPanel; ++l) f(i + l, c, j0 + l);
+      } else {
+        for (int64_t l = 0; l < count; ++l) f(i + l, c, j0 + l);
+      }
     }
   }
 }

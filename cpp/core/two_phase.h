@@ -23,11 +23,10 @@ class TwoPhase {
         workspace_(layout_.width, problem.n_outputs, threads),
         S_(max_tiles_ * problem.n_outputs * kTileRows),
         loss_(max_tiles_),
-        db_(max_tiles_ * problem.n_outputs) {
-    const int64_t most_features = minimum<int64_t>(kFeatureTile, padded_features(packing_));
-    for (int i = 0; i < threads; ++i)
-      parts_.push_back(Buffer<T>::zeros(layout_.gradient_wide ? 0 : most_features * problem.n_outputs));
-  }
+        db_(max_tiles_ * problem.n_outputs),
+        part_size_(layout_.gradient_wide ? 0
+                                         : minimum<int64_t>(kFeatureTile, padded_features(packing_)) * problem.n_outputs),
+        parts_(Buffer<T>::zeros(threads * part_size_)) {}
 
   // Tiles of a block of rows: of kTileRows, or of few enough rows that eight threads find work in a small batch, if it
   // is any work at all.
@@ -109,7 +108,7 @@ class TwoPhase {
       double* g = G + packed_offset(packing_, j);
       const int64_t size = packed_offset(packing_, part.end) - packed_offset(packing_, part.begin);
       if (!accumulate && !narrow) std::memset(g, 0, static_cast<std::size_t>(size) * sizeof(double));
-      T* sum = parts_[static_cast<std::size_t>(team.rank())].data();
+      T* sum = parts_.data() + team.rank() * part_size_;
       int64_t summed = 0;
       for (int64_t t = 0; t < n; ++t) {
         const Rows tile_rows = tile(rows, t, n);
@@ -165,7 +164,8 @@ class TwoPhase {
   Workspace<T> workspace_;
   Buffer<T> S_;
   Buffer<double> loss_, db_;
-  std::vector<Buffer<T>> parts_;
+  int64_t part_size_;
+  Buffer<T> parts_;  // one a thread
   std::atomic<bool> finite_{true};
 };
 

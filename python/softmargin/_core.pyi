@@ -57,13 +57,13 @@ def plain_pass(
     W: object,
     X: object,
     y: object,
-    loss: str,
+    loss: object,
     b: object,
     penalty: _Penalty,
     margin: object,
     delta: object,
     out: object,
-    num_threads: int,
+    num_threads: object,
 ) -> tuple[float, _Array, _Array | None] | None: ...
 def combine(problem: Problem, A: _Array, *, num_threads: int = 0) -> tuple[_Array, _Array]: ...
 def row_products(

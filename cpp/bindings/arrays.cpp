@@ -137,8 +137,8 @@ long process_id() {
 #endif
 }
 
-// A fork makes the thread that forks Python's main one. pybind11 imports the module on the thread that first asks for it,
-// which need not be the main one: ask threading.
+// A fork makes the thread that forks Python's main one. pybind11 imports the module on the thread that first asks for
+// it, which need not be the main one: ask threading.
 bool on_main_thread() {
   static std::atomic<unsigned long> main_thread{0};
   static std::atomic<long> process{-1};

@@ -109,7 +109,8 @@ def compiled(matrix, y, W, b, options, dtype):
 def test_loss_and_gradient(loss):
     rng = np.random.default_rng(0)
     least = 2 if sm.losses.info(loss)["target"] == "classes" else 1
-    for n, d, k in [*itertools.product(SIZES, SIZES, OUTPUTS), (3841, 65, 3)]:  # the last one takes the row slots
+    # Two whole tiles together and one alone; the row slots.
+    for n, d, k in [*itertools.product(SIZES, SIZES, OUTPUTS), (72, 65, 13), (1032, 33, 13), (3841, 65, 3)]:
         X, y, W, b, options = problem(rng, loss, n, d, max(k, least))
         forms = list(layouts(X))
         for dtype in (np.float32, np.float64):

@@ -151,6 +151,75 @@ def test_refusals():
         sm.loss_and_grad(W, X, y, loss="logistik")
 
 
+def targets_in_float32(rng, loss, n, k):
+    kind = sm.losses.info(loss)["target"]
+    if kind == "classes":
+        return rng.integers(0, k, n)
+    return rng.normal(size=(n, k)).astype(np.float32) if kind == "real" else rng.choice(np.float32([-1, 1]), (n, k))
+
+
+@pytest.mark.parametrize("loss", sm.losses.names())
+def test_what_needs_no_conversion_gives_the_bits_of_what_does(loss):
+    """Plain arrays are read in the core; weights of 1, lists and other kinds of integers go through Python."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(50, 6)).astype(np.float32)
+    for k in (1, 4) if sm.losses.info(loss)["target"] != "classes" else (2, 4):
+        W, b = rng.normal(size=(k, 6)).astype(np.float32), rng.normal(size=k).astype(np.float32)
+        given = [targets_in_float32(rng, loss, 50, k)]
+        if k == 1:
+            given.append(given[0].ravel())
+        elif sm.losses.info(loss)["target"] == "signs":
+            given.append(rng.integers(0, k, 50))
+        for y in given:
+            options = {"loss": loss, "intercept": b, "penalty": sm.L2(0.5)}
+            plain = sm.loss_and_grad(W, X, y, **options)
+            for other in (
+                sm.loss_and_grad(W, X, y, sample_weight=np.ones(50), **options),
+                sm.loss_and_grad(W, X, y.tolist(), **options),
+                sm.loss_and_grad(np.asfortranarray(W), X[::-1][::-1], y, num_threads=np.int32(1), margin=1, **options),
+            ):
+                assert other.loss == plain.loss
+                np.testing.assert_array_equal(other.grad, plain.grad)
+                np.testing.assert_array_equal(other.intercept_grad, plain.intercept_grad)
+
+
+@pytest.mark.parametrize("n", [5, 70_000])  # one thread looks at few targets, several at many
+def test_targets_that_are_wrong_are_named_however_many(n):
+    X, last = np.ones((n, 1), np.float32), n - 1
+    labels, signs = np.zeros(n, int), np.ones(n, np.float32)
+    cases = [
+        ("softmax", 2, labels, 2, f"y: expected labels 0..1, got 2 at row {last}"),
+        ("softmax", 2, labels, -1, f"y: expected labels 0..1, got -1 at row {last}"),
+        ("softmax", 2, labels, -(2**63), f"y: expected labels 0..1, got {-(2**63)} at row {last}"),
+        ("softmax", 2, labels, 2**63 - 1, f"y: expected labels 0..1, got {2**63 - 1} at row {last}"),
+        ("logistic", 3, labels, 3, f"y: expected labels 0..2, got 3 at row {last}"),
+        ("logistic", 1, signs, 0.5, f"y: expected -1 or +1 for 'logistic' with one output, got 0.5 at row {last}"),
+        ("logistic", 1, signs, np.nan, f"y: expected finite values, got nan at row {last}"),
+        ("mse", 1, signs, np.inf, f"y: expected finite values, got inf at row {last}"),
+    ]
+    for loss, k, good, value, text in cases:
+        W, y = np.zeros((k, 1), np.float32), good.copy()
+        assert np.isfinite(sm.loss_and_grad(W, X, y, loss=loss).loss)
+        y[last] = value
+        for threads in (1, 2, None):
+            with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+                sm.loss_and_grad(W, X, y, loss=loss, num_threads=threads)
+
+
+def test_weights_that_are_not_finite_are_named_and_nothing_is_written():
+    """Also where X is 0: the scores tell of them all the same."""
+    for dtype, value in [(np.float32, np.nan), (np.float64, np.inf), (np.float32, -np.inf)]:
+        W, b, out = np.zeros((2, 70), dtype), np.zeros(2, dtype), np.full((2, 70), 7, dtype)
+        X, y = np.zeros((30, 70), dtype), np.zeros(30, int)
+        b[1] = value
+        with pytest.raises(ValueError, match=r"^intercept: expected finite numbers, got -?(nan|inf) at \[1\]$"):
+            sm.loss_and_grad(W, X, y, intercept=b, out=out)
+        W[1, 69] = value
+        with pytest.raises(ValueError, match=r"^W: expected finite numbers, got -?(nan|inf) at \[1, 69\]$"):
+            sm.loss_and_grad(W, X, y, out=out)
+        assert (out == 7).all()
+
+
 def test_X_that_is_not_finite_is_named():
     y, W = np.zeros(100, int), np.zeros((2, 70), np.float32)
     for value in (np.nan, np.inf, -np.inf):

@@ -137,6 +137,19 @@ long process_id() {
 #endif
 }
 
+// A fork makes the thread that forks Python's main one. pybind11 imports the module on the thread that first asks for
+// it, which need not be the main one: ask threading.
+bool on_main_thread() {
+  static std::atomic<unsigned long> main_thread{0};
+  static std::atomic<long> process{-1};
+  if (process.load() != process_id()) {
+    const py::gil_scoped_acquire gil;
+    main_thread = py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
+    process = process_id();
+  }
+  return PyThread_get_thread_ident() == main_thread;
+}
+
 bool is_sparse(const Matrix& X) {
   bool sparse = false;
   Layouts::for_each(
@@ -155,17 +168,8 @@ void require_dense(const Matrix& X) {
 }
 
 Poll signal_poll() {
-  // Which thread is Python's main one. A fork makes it the thread that forks. pybind11 imports the module on the thread
-  // that first asks for it, which need not be the main one: ask threading.
-  static std::atomic<unsigned long> main_thread{0};
-  static std::atomic<long> process{-1};
-  if (process.load() != process_id()) {
-    const py::gil_scoped_acquire gil;
-    main_thread = py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
-    process = process_id();
-  }
-  if (PyThread_get_thread_ident() != main_thread) return [] {};
   return [] {
+    if (!on_main_thread()) return;
     const py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() != 0) throw Interrupted();
   };

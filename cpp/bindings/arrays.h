@@ -70,7 +70,7 @@ T* plain_data(const py::object& object, std::initializer_list<int64_t> shape) {
 }
 
 // A view of a dense array (n_samples, n_features) with unit stride along the features.
-std::shared_ptr<Matrix> dense_matrix(const py::array& array);
+MatrixView dense_view(const py::array& array);
 
 // TypeErrors for the other kind of matrix.
 void require_csr(const Matrix& X);

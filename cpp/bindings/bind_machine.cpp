@@ -49,8 +49,7 @@ py::tuple pass_freely(const ProblemObject& object, const py::object& W_object, c
     if (!accumulate_freely(problem, packed.data(), bias, sums, num_threads))
       throw ValueError("W: expected weights whose scores are finite in float32, got an overflow");
     const double scale = 1 / object.total_weight();
-    for (double& g : G) g *= scale;
-    unpack(packing, G.data(), grad.mutable_data());
+    unpack(packing, G.data(), grad.mutable_data(), scale);
     for (int64_t c = 0; c < k; ++c) intercept_grad.mutable_data()[c] = static_cast<float>(scale * db[c]);
     sums.loss *= scale;
   }

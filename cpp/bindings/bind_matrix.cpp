@@ -25,7 +25,7 @@ struct ElementType {
 ElementType dense_element(const py::dtype& dtype) {
   const char kind = dtype.kind();
   const auto size = static_cast<int64_t>(dtype.itemsize());
-  const bool native = dtype.attr("isnative").cast<bool>();
+  const bool native = dtype.byteorder() == '=';
   if (native && kind == 'f' && size == 4) return {layout_index<Dense<float>>(), 4};
   if (native && kind == 'f' && size == 8) return {layout_index<Dense<double>>(), 8};
   if (native && kind == 'f' && size == 2) return {layout_index<Dense<Half>>(), 2};
@@ -42,16 +42,16 @@ void check_shape(const MatrixView& view) {
 
 }  // namespace
 
-std::shared_ptr<Matrix> dense_matrix(const py::array& array) {
+MatrixView dense_view(const py::array& array) {
   if (array.ndim() != 2) throw ValueError("X: expected 2 dimensions, got " + std::to_string(array.ndim()));
   const ElementType element = dense_element(array.dtype());
-  Matrix matrix{{}, static_cast<double>(array.shape(1)), py::make_tuple(array)};
-  matrix.view.layout = element.layout;
-  matrix.view.n_samples = array.shape(0);
-  matrix.view.n_features = array.shape(1);
-  matrix.view.data = array.data();
-  matrix.view.row_stride = array.strides(0);
-  check_shape(matrix.view);
+  MatrixView view;
+  view.layout = element.layout;
+  view.n_samples = array.shape(0);
+  view.n_features = array.shape(1);
+  view.data = array.data();
+  view.row_stride = array.strides(0);
+  check_shape(view);
   if (array.shape(1) > 1 && array.strides(1) != element.size) {
     throw ValueError("X: expected rows without gaps, got a stride of " + std::to_string(array.strides(1)) +
                      " bytes between features");
@@ -60,10 +60,15 @@ std::shared_ptr<Matrix> dense_matrix(const py::array& array) {
       array.strides(0) % element.size != 0) {
     throw ValueError("X: expected aligned elements");
   }
-  return std::make_shared<Matrix>(std::move(matrix));
+  return view;
 }
 
 namespace {
+
+std::shared_ptr<Matrix> dense_matrix(const py::array& array) {
+  const MatrixView view = dense_view(array);
+  return std::make_shared<Matrix>(Matrix{view, static_cast<double>(view.n_features), py::make_tuple(array)});
+}
 
 template <class V, class I>
 bool set_layout(const py::array& data, const py::array& indices, MatrixView& view) {

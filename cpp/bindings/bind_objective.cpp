@@ -1,11 +1,27 @@
 // Loss, gradient and scores over a data set.
-#include <cmath>
+#include <atomic>
+#include <optional>
 
 #include "arrays.h"
 #include "bindings.h"
+#include "core/parallel.h"
+#include "core/regions.h"
 
 namespace softmargin {
 namespace {
+
+// What margin and delta may be at most, as in Python.
+constexpr double kLargest = 1e300;
+
+// More threads than this the way through Python judges.
+constexpr long kMostPlainThreads = 256;
+
+// Fewer targets than this one thread looks at, in 10 us.
+constexpr int64_t kFewTargets = 65536;
+
+// A pass of no more multiply-adds than this takes 10 us and keeps the GIL: to let go of it takes a tenth of a
+// microsecond.
+constexpr double kFewMultiplyAdds = 4e5;
 
 [[noreturn]] void scores_overflow(bool is_float) {
   throw ValueError(std::string("W: expected weights whose scores are finite in ") + (is_float ? "float32" : "float64") +
@@ -37,11 +53,9 @@ bool evaluate(const Problem<T>& problem, double total_weight, const T* W, const 
     return false;
   }
   const double scale = 1 / total_weight;
-  if (grad) {
-    for (double& g : G) g *= scale;
-    unpack(packing, G.data(), grad);
-  }
-  *loss = scale * sums.loss + problem.kernels().penalty_terms[penalty.index](W, k * d, penalty.options, grad);
+  if (grad) unpack(packing, G.data(), grad, scale);
+  *loss = scale * sums.loss;
+  if (!penalty.none()) *loss += problem.kernels().penalty_terms[penalty.index](W, k * d, penalty.options, grad);
   for (int64_t c = 0; c < k; ++c) {
     const double intercept = static_cast<double>(b[c]);
     *loss += 0.5 * intercept_penalty * intercept * intercept;
@@ -86,62 +100,141 @@ py::tuple loss_and_grad(const ProblemObject& object, const py::object& W_object,
   return py::make_tuple(loss, grad, intercept_grad);
 }
 
-// Whether dense_matrix takes X.
-bool plain_matrix(const py::object& object) {
-  if (!plain(object)) return false;
+// What the arguments of plain_pass below are read as; for what needs a conversion, or is wrong, nothing.
+
+std::optional<MatrixView> plain_matrix(const py::object& object) {
+  if (!plain(object)) return std::nullopt;
   const auto X = py::reinterpret_borrow<py::array>(object);
   const py::dtype dtype = X.dtype();
   const bool known = (dtype.kind() == 'f' && X.itemsize() <= 8) || (dtype.kind() == 'u' && X.itemsize() == 1);
-  return known && X.ndim() == 2 && X.shape(0) > 0 && X.shape(1) > 0 && X.strides(1) == X.itemsize() &&
-         X.strides(0) % X.itemsize() == 0 && (X.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+  if (!known || X.ndim() != 2 || X.shape(0) == 0 || X.shape(1) == 0 || X.strides(1) != X.itemsize() ||
+      X.strides(0) % X.itemsize() != 0 || (X.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) == 0)
+    return std::nullopt;
+  return dense_view(X);
+}
+
+std::optional<int> plain_loss(const py::object& name) {
+  if (!PyUnicode_CheckExact(name.ptr())) return std::nullopt;
+  for (int loss = 0; loss < loss_count(); ++loss)
+    if (PyUnicode_CompareWithASCIIString(name.ptr(), loss_traits(loss).name) == 0) return loss;
+  return std::nullopt;
+}
+
+std::optional<LossParameters> plain_parameters(const py::object& margin, const py::object& delta) {
+  if (!PyFloat_CheckExact(margin.ptr()) || !PyFloat_CheckExact(delta.ptr())) return std::nullopt;
+  const LossParameters values{PyFloat_AS_DOUBLE(margin.ptr()), PyFloat_AS_DOUBLE(delta.ptr())};
+  if (!(values.margin >= 0 && values.margin <= kLargest && values.delta > 0 && values.delta <= kLargest))
+    return std::nullopt;
+  return values;
+}
+
+std::optional<int> plain_threads(const py::object& number) {
+  if (number.is_none()) return 0;
+  if (!PyLong_CheckExact(number.ptr())) return std::nullopt;
+  int overflow = 0;
+  const long value = PyLong_AsLongAndOverflow(number.ptr(), &overflow);
+  if (overflow != 0 || value < 1 || value > kMostPlainThreads) return std::nullopt;
+  return static_cast<int>(value);
+}
+
+// Whether good(x) of all x [n]. Sums of ones and not flags: the compiler makes vectors of them.
+template <class T, class F>
+bool all_of(const T* x, int64_t n, int num_threads, F&& good) {
+  const auto all_within = [&](int64_t begin, int64_t end) {
+    int64_t wrong = 0;
+#pragma omp simd reduction(+ : wrong)
+    for (int64_t i = begin; i < end; ++i) wrong += good(x[i]) ? 0 : 1;
+    return wrong == 0;
+  };
+  if (n < kFewTargets) return all_within(0, n);
+  std::atomic<bool> all{true};
+  parallel(num_threads, [&](Team& team) {
+    const Share own = share_of(n, team.rank(), team.size());
+    if (!all_within(own.begin, own.end)) all = false;
+  });
+  return all;
 }
 
 template <class T>
-bool all_finite(const T* x, int64_t n) {
-  T probe = T(0);
-#pragma omp simd reduction(+ : probe)
-  for (int64_t i = 0; i < n; ++i) probe += x[i] - x[i];
-  return probe == T(0);
-}
-
-// loss_and_grad for arguments that need no conversion, with labels and without weights of samples: None for all others
-// and for those that are wrong, which the way through Python names. A call on 64 x 64 takes a third of the time of
-// that.
-template <class T>
-py::object plain_pass(const py::array& W_array, const std::shared_ptr<Matrix>& X, const py::object& y, int loss,
-                      const py::object& b_object, const Penalty& penalty, const LossParameters& parameters,
-                      const py::object& out, int num_threads) {
-  const int64_t n = X->view.n_samples, d = X->view.n_features, k = W_array.shape(0);
-  const T* W = plain_data<T>(W_array, {k, d});
+std::optional<TargetView<T>> plain_targets(const py::object& y, Target kind, int64_t n, int64_t k, int num_threads) {
   const auto* labels = plain_data<int64_t>(y, {n});
-  const T* given = b_object.is_none() ? nullptr : plain_data<T>(b_object, {k});
-  if (!W || !labels || (!given && !b_object.is_none()) || k < 2 || loss_traits(loss).target == Target::real)
-    return py::none();
-  for (int64_t i = 0; i < n; ++i)
-    if (labels[i] < 0 || labels[i] >= k) return py::none();
-  if (!all_finite(W, k * d) || (given && !all_finite(given, k))) return py::none();
-  const Buffer<T> b = intercept_or_zeros<T>(b_object, k);
-  Array<T> grad = out.is_none() ? Array<T>({k, d}) : py::reinterpret_borrow<Array<T>>(out);
-  T* grad_data = out.is_none() ? grad.mutable_data() : plain_data<T>(out, {k, d});
+  if (labels && kind != Target::real && k >= 2) {
+    // The sign of label and that of k - 1 - label, which vectors of AVX2 and less have no comparison for.
+    const auto outside = [last = static_cast<std::uint64_t>(k - 1)](int64_t label) {
+      return (static_cast<std::uint64_t>(label) | (last - static_cast<std::uint64_t>(label))) >> 63;
+    };
+    if (all_of(labels, n, num_threads, [&](int64_t label) { return outside(label) == 0; }))
+      return TargetView<T>{labels, nullptr};
+  }
+  const T* values = k == 1 ? plain_data<T>(y, {n}) : nullptr;
+  if (!values) values = plain_data<T>(y, {n, k});
+  if (!values || kind == Target::classes) return std::nullopt;
+  const bool good = kind == Target::signs
+                        ? all_of(values, n * k, num_threads, [](T value) { return magnitude(value) == T(1); })
+                        : all_of(values, n * k, num_threads, [](T value) { return value - value == T(0); });
+  if (!good) return std::nullopt;
+  return TargetView<T>{nullptr, values};
+}
+
+struct PlainPass {
+  py::array W;
+  MatrixView X;
+  py::object y;
+  int loss;
+  py::object intercept;
+  Penalty penalty;
+  LossParameters parameters;
+  py::object out;
+  int num_threads;
+};
+
+// Weights that are not finite make scores that are not, whatever X: nothing looks at the weights themselves.
+template <class T>
+py::object plain_pass(const PlainPass& pass) {
+  const int64_t n = pass.X.n_samples, d = pass.X.n_features, k = pass.W.shape(0);
+  const T* W = plain_data<T>(pass.W, {k, d});
+  const auto y = plain_targets<T>(pass.y, loss_traits(pass.loss).target, n, k, pass.num_threads);
+  const bool with_intercept = !pass.intercept.is_none();
+  const T* given = with_intercept ? plain_data<T>(pass.intercept, {k}) : nullptr;
+  if (!W || !y || (with_intercept && !given)) return py::none();
+  const Buffer<T> zeros = Buffer<T>::zeros(with_intercept ? 0 : k);
+  const bool own = pass.out.is_none();
+  Array<T> grad = own ? Array<T>({k, d}) : py::reinterpret_borrow<Array<T>>(pass.out);
+  T* grad_data = own ? grad.mutable_data() : plain_data<T>(pass.out, {k, d});
   if (!grad_data || !grad.writeable() || (grad_data < W + k * d && W < grad_data + k * d)) return py::none();
   py::object intercept_grad = py::none();
   T* intercept_grad_data = nullptr;
-  if (given) {
+  if (with_intercept) {
     Array<T> db(k);
     intercept_grad_data = db.mutable_data();
-    intercept_grad = db;
+    intercept_grad = std::move(db);
   }
-  const LossData<T> data{{labels, nullptr}, nullptr, nullptr, parameters};
-  const Problem<T> problem{&kernels(), X->view, X->entries_per_row, loss, data, k};
+  const LossData<T> data{*y, nullptr, nullptr, pass.parameters};
+  const Problem<T> problem{&kernels(), pass.X, static_cast<double>(d), pass.loss, data, k};
   double value;
-  bool finite;
-  {
-    const py::gil_scoped_release released;
-    finite = evaluate(problem, static_cast<double>(n), W, b.data(), penalty, 0.0, &value, grad_data,
-                      intercept_grad_data, num_threads);
-  }
+  std::optional<py::gil_scoped_release> released;
+  if (problem.multiply_adds(n) > kFewMultiplyAdds) released.emplace();
+  const bool finite = evaluate(problem, static_cast<double>(n), W, with_intercept ? given : zeros.data(), pass.penalty,
+                               0.0, &value, grad_data, intercept_grad_data, pass.num_threads);
+  released.reset();
   if (!finite) return py::none();
   return py::make_tuple(value, grad, intercept_grad);
+}
+
+// loss_and_grad for arguments that need no conversion, without weights of samples: None for all others and for those
+// that are wrong, which the way through Python names. A call on 64 x 64 takes a third of the time of that.
+py::object plain_pass_of(const py::object& W, const py::object& X, const py::object& y, const py::object& loss,
+                         const py::object& b, const py::object& penalty, const py::object& margin,
+                         const py::object& delta, const py::object& out, const py::object& num_threads) {
+  if (!plain(W)) return py::none();
+  const auto weights = py::reinterpret_borrow<py::array>(W);
+  const auto matrix = plain_matrix(X);
+  const auto index = plain_loss(loss);
+  const auto parameters = plain_parameters(margin, delta);
+  const auto threads = plain_threads(num_threads);
+  if (weights.ndim() != 2 || !matrix || !index || !parameters || !threads) return py::none();
+  const PlainPass pass{weights, *matrix, y, *index, b, penalty_from(penalty), *parameters, out, *threads};
+  return weights.itemsize() == 4 ? plain_pass<float>(pass) : plain_pass<double>(pass);
 }
 
 template <class T>
@@ -191,25 +284,8 @@ void bind_objective(py::module_& m) {
           py::arg("intercept_penalty") = 0.0, py::arg("out") = py::none(), py::arg("gradient") = true,
           py::arg("scores") = py::none(), py::arg("num_threads") = 0)
       .def("smooth", &ProblemObject::smooth, py::arg("centre"), py::arg("width"));
-  m.def(
-      "plain_pass",
-      [](const py::object& W, const py::object& X, const py::object& y, const std::string& loss, const py::object& b,
-         const py::object& penalty, const py::object& margin, const py::object& delta, const py::object& out,
-         int num_threads) -> py::object {
-        if (!PyFloat_CheckExact(margin.ptr()) || !PyFloat_CheckExact(delta.ptr()) || !plain_matrix(X) || !plain(W))
-          return py::none();
-        const LossParameters parameters{margin.cast<double>(), delta.cast<double>()};
-        const auto weights = py::reinterpret_borrow<py::array>(W);
-        const bool valid = parameters.margin >= 0 && parameters.margin < HUGE_VAL && parameters.delta > 0 &&
-                           parameters.delta < HUGE_VAL;
-        if (!valid || weights.ndim() != 2) return py::none();
-        const auto matrix = dense_matrix(py::reinterpret_borrow<py::array>(X));
-        const Penalty chosen = penalty_from(penalty);
-        const auto run = weights.itemsize() == 4 ? &plain_pass<float> : &plain_pass<double>;
-        return run(weights, matrix, y, find_loss(loss), b, chosen, parameters, out, num_threads);
-      },
-      py::arg("W"), py::arg("X"), py::arg("y"), py::arg("loss"), py::arg("b"), py::arg("penalty"), py::arg("margin"),
-      py::arg("delta"), py::arg("out"), py::arg("num_threads"));
+  m.def("plain_pass", &plain_pass_of, py::arg("W"), py::arg("X"), py::arg("y"), py::arg("loss"), py::arg("b"),
+        py::arg("penalty"), py::arg("margin"), py::arg("delta"), py::arg("out"), py::arg("num_threads"));
   m.def(
       "scores",
       [](const py::object& W, const py::object& b, const Matrix& X, int num_threads) {

@@ -244,9 +244,8 @@ constexpr int64_t kFewWeights = 16384;
 // step_arrays for arrays that need no conversion; false, with nothing done, for all others and for those that are
 // wrong, which the way through Python names.
 template <class T>
-bool plain_step(const std::string& optimizer, const py::tuple& hyperparameters, const py::object& penalty,
-                const py::array& W, const py::object& grad, const py::dict& arrays, const py::tuple& names, int64_t t,
-                double lr) {
+bool plain_step(const Rule& rule, const py::object& penalty, const py::array& W, const py::object& grad,
+                const py::dict& arrays, const py::tuple& names, int64_t t, double lr) {
   T* state[kMaxStates] = {};
   const auto same_as_W = [&](const py::object& array) { return plain_data<T>(array, W.shape(), W.ndim()); };
   T* w = same_as_W(W);
@@ -267,7 +266,6 @@ bool plain_step(const std::string& optimizer, const py::tuple& hyperparameters, 
     for (std::size_t j = 0; j < i; ++j)
       if (!apart(state[i], state[j])) return false;
   }
-  const Rule rule = rule_from(optimizer, hyperparameters);
   const Penalty chosen = penalty_from(penalty);
   std::optional<py::gil_scoped_release> released;
   if (n > kFewWeights) released.emplace();
@@ -303,39 +301,35 @@ void bind_train(py::module_& m) {
       .def("raw_weights", &TrainerObject::raw_weights)
       .def("averages", &TrainerObject::averages)
       .def("state", &TrainerObject::state);
+  py::class_<Rule>(m, "Rule")
+      .def(py::init(&rule_from), py::arg("optimizer"), py::arg("hyperparameters"))
+      .def_property_readonly("state_names", [](const Rule& rule) {
+        py::list names;
+        for (int i = 0; i < rule.n_states(); ++i) names.append(optimizer_traits(rule.index).states[i]);
+        return py::tuple(names);
+      });
   m.def(
       "update",
-      [](const std::string& optimizer, const py::tuple& hyperparameters, const py::object& penalty, const py::object& W,
-         const py::object& grad, const py::sequence& states, int64_t t, double lr) {
-        const Rule rule = rule_from(optimizer, hyperparameters);
+      [](const Rule& rule, const py::object& penalty, const py::object& W, const py::object& grad,
+         const py::sequence& states, int64_t t, double lr) {
         const Penalty chosen = penalty_from(penalty);
         if (py::isinstance<Array<float>>(W)) return step_arrays<float>(rule, chosen, W, grad, states, t, lr);
         if (py::isinstance<Array<double>>(W)) return step_arrays<double>(rule, chosen, W, grad, states, t, lr);
         throw TypeError("W: expected a C-contiguous array of float32 or float64");
       },
-      py::arg("optimizer"), py::arg("hyperparameters"), py::arg("penalty"), py::arg("W"), py::arg("grad"),
-      py::arg("states"), py::arg("t"), py::arg("lr"));
+      py::arg("rule"), py::arg("penalty"), py::arg("W"), py::arg("grad"), py::arg("states"), py::arg("t"),
+      py::arg("lr"));
   m.def(
       "plain_step",
-      [](const std::string& optimizer, const py::tuple& hyperparameters, const py::object& penalty, const py::object& W,
-         const py::object& grad, const py::object& arrays, const py::tuple& names, int64_t t, double lr) {
+      [](const Rule& rule, const py::object& penalty, const py::object& W, const py::object& grad,
+         const py::object& arrays, const py::tuple& names, int64_t t, double lr) {
         if (!plain(W) || !PyDict_CheckExact(arrays.ptr())) return false;
         const auto weights = py::reinterpret_borrow<py::array>(W);
         const auto run = weights.itemsize() == 4 ? &plain_step<float> : &plain_step<double>;
-        return run(optimizer, hyperparameters, penalty, weights, grad, py::reinterpret_borrow<py::dict>(arrays), names,
-                   t, lr);
+        return run(rule, penalty, weights, grad, py::reinterpret_borrow<py::dict>(arrays), names, t, lr);
       },
-      py::arg("optimizer"), py::arg("hyperparameters"), py::arg("penalty"), py::arg("W"), py::arg("grad"),
-      py::arg("arrays"), py::arg("names"), py::arg("t"), py::arg("lr"));
-  m.def(
-      "state_names",
-      [](const std::string& optimizer, const py::tuple& hyperparameters) {
-        const Rule rule = rule_from(optimizer, hyperparameters);
-        py::list names;
-        for (int i = 0; i < rule.n_states(); ++i) names.append(optimizer_traits(rule.index).states[i]);
-        return py::tuple(names);
-      },
-      py::arg("optimizer"), py::arg("hyperparameters"));
+      py::arg("rule"), py::arg("penalty"), py::arg("W"), py::arg("grad"), py::arg("arrays"), py::arg("names"),
+      py::arg("t"), py::arg("lr"));
   m.def("permutation", &order_of, py::arg("n"), py::arg("seed"), py::arg("epoch"));
 }
 

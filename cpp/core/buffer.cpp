@@ -18,10 +18,10 @@ constexpr std::size_t kLeastKept = std::size_t{1} << 20;
 // What is kept at most in all.
 constexpr std::size_t kMostKept = std::size_t{64} << 20;
 
-// Blocks of up to 32 kB that a thread has given back, for its next call: a pass over 64 rows takes a dozen, and aligned
-// ones cost the allocator some 100 ns each. At most kDepth of each power of two, 256 kB; freed when the thread ends.
+// Blocks of up to 64 kB that a thread has given back, for its next call: a pass over 64 rows takes eight, and aligned
+// ones cost the allocator some 100 ns each. At most kDepth of each power of two, 512 kB; freed when the thread ends.
 struct SmallBlocks {
-  static constexpr std::size_t kLeast = 64, kClasses = 10, kMost = kLeast << (kClasses - 1), kDepth = 4;
+  static constexpr std::size_t kLeast = 64, kClasses = 11, kMost = kLeast << (kClasses - 1), kDepth = 4;
 
   void* blocks[kClasses][kDepth];
   std::size_t count[kClasses];

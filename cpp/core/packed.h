@@ -27,15 +27,22 @@ inline int64_t packed_offset(const Packing& p, int64_t j) { return round_up(j, p
 
 inline int64_t packed_size(const Packing& p) { return padded_features(p) * p.n_outputs; }
 
+// Calls f(packed index, output c, feature j, count) for the runs of features [begin, end) that are side by side in both
+// orders.
+template <class F>
+void for_runs(const Packing& p, Features range, F&& f) {
+  for (int64_t j = range.begin; j < range.end; j += p.width) {
+    const int64_t count = j + p.width < range.end ? p.width : range.end - j;
+    for (int64_t c = 0; c < p.n_outputs; ++c) f(j * p.n_outputs + c * p.width, c, j, count);
+  }
+}
+
 // Calls f(packed index, output c, feature j) for every element of the features [begin, end).
 template <class F>
 void for_packed(const Packing& p, Features range, F&& f) {
-  for (int64_t j0 = range.begin; j0 < range.end; j0 += p.width) {
-    const int64_t count = j0 + p.width < range.end ? p.width : range.end - j0;
-    for (int64_t c = 0; c < p.n_outputs; ++c) {
-      for (int64_t l = 0; l < count; ++l) f(j0 * p.n_outputs + c * p.width + l, c, j0 + l);
-    }
-  }
+  for_runs(p, range, [&](int64_t i, int64_t c, int64_t j, int64_t count) {
+    for (int64_t l = 0; l < count; ++l) f(i + l, c, j + l);
+  });
 }
 
 // Lanes past the last feature = value.
@@ -52,12 +59,19 @@ void fill_padding(const Packing& p, P* packed, P value) {
 template <class T, class P>
 void pack(const Packing& p, const T* W, P* packed) {
   fill_padding(p, packed, P(0));
-  for_packed(p, {0, p.n_features}, [&](int64_t i, int64_t c, int64_t j) { packed[i] = P(W[c * p.n_features + j]); });
+  for_runs(p, {0, p.n_features}, [&](int64_t i, int64_t c, int64_t j, int64_t count) {
+#pragma omp simd
+    for (int64_t l = 0; l < count; ++l) packed[i + l] = P(W[c * p.n_features + j + l]);
+  });
 }
 
+// W (n_outputs, n_features) = scale times packed.
 template <class P, class T>
-void unpack(const Packing& p, const P* packed, T* W) {
-  for_packed(p, {0, p.n_features}, [&](int64_t i, int64_t c, int64_t j) { W[c * p.n_features + j] = T(packed[i]); });
+void unpack(const Packing& p, const P* packed, T* W, P scale = P(1)) {
+  for_runs(p, {0, p.n_features}, [&](int64_t i, int64_t c, int64_t j, int64_t count) {
+#pragma omp simd
+    for (int64_t l = 0; l < count; ++l) W[c * p.n_features + j + l] = T(scale * packed[i + l]);
+  });
 }
 
 }  // namespace

@@ -23,11 +23,10 @@ class TwoPhase {
         workspace_(layout_.width, problem.n_outputs, threads),
         S_(max_tiles_ * problem.n_outputs * kTileRows),
         loss_(max_tiles_),
-        db_(max_tiles_ * problem.n_outputs) {
-    const int64_t most_features = minimum<int64_t>(kFeatureTile, padded_features(packing_));
-    for (int i = 0; i < threads; ++i)
-      parts_.push_back(Buffer<T>::zeros(layout_.gradient_wide ? 0 : most_features * problem.n_outputs));
-  }
+        db_(max_tiles_ * problem.n_outputs),
+        part_size_(
+            layout_.gradient_wide ? 0 : minimum<int64_t>(kFeatureTile, padded_features(packing_)) * problem.n_outputs),
+        parts_(Buffer<T>::zeros(threads * part_size_)) {}
 
   // Tiles of a block of rows: of kTileRows, or of few enough rows that eight threads find work in a small batch, if it
   // is any work at all.
@@ -104,15 +103,18 @@ class TwoPhase {
     const Scratch<T> scratch = workspace_.scratch(team.rank());
     const int64_t step = layout_.gradient_wide ? own.end - own.begin : feature_step();
     const bool narrow = !accumulate && !layout_.gradient_wide && rows.count <= kMostNarrowRows;
+    const bool pairs = !layout_.gradient_wide && k > kScoreOutputs && rows.count == n * kTileRows;
+    const int64_t together = pairs ? 2 : 1;
     for (int64_t j = own.begin; j < own.end; j += step) {
       const Features part{j, minimum(j + step, own.end)};
       double* g = G + packed_offset(packing_, j);
       const int64_t size = packed_offset(packing_, part.end) - packed_offset(packing_, part.begin);
       if (!accumulate && !narrow) std::memset(g, 0, static_cast<std::size_t>(size) * sizeof(double));
-      T* sum = parts_[static_cast<std::size_t>(team.rank())].data();
+      T* sum = parts_.data() + team.rank() * part_size_;
       int64_t summed = 0;
-      for (int64_t t = 0; t < n; ++t) {
-        const Rows tile_rows = tile(rows, t, n);
+      for (int64_t t = 0; t < n; t += together) {
+        Rows tile_rows = tile(rows, t, n);
+        if (together == 2 && t + 1 < n) tile_rows.count = kPairRows;
         const T* dS = S_.data() + t * k * kTileRows;
         if (layout_.gradient_wide) {
           layout_.gradient_wide(problem_.X, tile_rows, part, dS, k, g, scratch, false);
@@ -121,7 +123,7 @@ class TwoPhase {
         layout_.gradient(problem_.X, tile_rows, part, dS, k, sum, scratch, false);
         if (narrow) continue;
         summed += tile_rows.count;
-        if (t + 1 == n || summed + kTileRows > kMaxSummedRows) {
+        if (t + together >= n || summed + together * kTileRows > kMaxSummedRows) {
           problem_.kernels().flush(sum, g, size);
           summed = 0;
         }
@@ -165,7 +167,8 @@ class TwoPhase {
   Workspace<T> workspace_;
   Buffer<T> S_;
   Buffer<double> loss_, db_;
-  std::vector<Buffer<T>> parts_;
+  int64_t part_size_;
+  Buffer<T> parts_;  // one a thread
   std::atomic<bool> finite_{true};
 };
 

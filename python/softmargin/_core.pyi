@@ -57,13 +57,13 @@ def plain_pass(
     W: object,
     X: object,
     y: object,
-    loss: str,
+    loss: object,
     b: object,
     penalty: _Penalty,
     margin: object,
     delta: object,
     out: object,
-    num_threads: int,
+    num_threads: object,
 ) -> tuple[float, _Array, _Array | None] | None: ...
 def combine(problem: Problem, A: _Array, *, num_threads: int = 0) -> tuple[_Array, _Array]: ...
 def row_products(
@@ -142,9 +142,13 @@ class Trainer:
     def averages(self) -> Any: ...
     def state(self) -> tuple[list[_Array], list[_Array], int]: ...
 
+class Rule:
+    def __init__(self, optimizer: str, hyperparameters: tuple[float, ...]) -> None: ...
+    @property
+    def state_names(self) -> tuple[str, ...]: ...
+
 def update(
-    optimizer: str,
-    hyperparameters: tuple[float, ...],
+    rule: Rule,
     penalty: _Penalty,
     W: _Array,
     grad: _Array,
@@ -153,8 +157,7 @@ def update(
     lr: float,
 ) -> None: ...
 def plain_step(
-    optimizer: str,
-    hyperparameters: tuple[float, ...],
+    rule: Rule,
     penalty: _Penalty,
     W: object,
     grad: object,
@@ -163,7 +166,6 @@ def plain_step(
     t: int,
     lr: float,
 ) -> bool: ...
-def state_names(optimizer: str, hyperparameters: tuple[float, ...]) -> tuple[str, ...]: ...
 def permutation(n: int, seed: int, epoch: int) -> NDArray[np.int64]: ...
 def registry() -> dict[str, Any]: ...
 def l1_l2(penalty: _Penalty) -> tuple[float, float] | None: ...

@@ -49,6 +49,9 @@ class LossGrad(NamedTuple):
     intercept_grad: npt.NDArray[Any] | None
 
 
+_as_loss_grad = tuple.__new__  # LossGrad(*values) and LossGrad._make take 0.2 us more
+
+
 class Data(NamedTuple):
     """A checked data set with its loss, as the core takes it, and what Python has to know of it."""
 
@@ -219,11 +222,12 @@ def loss_and_grad(
            [-0.833, -1.333],
            [ 0.667,  1.167]])
     """
-    spec, threads = as_spec(penalty), 0 if num_threads is None else as_threads(num_threads)
-    if sample_weight is None and positive_weight is None and type(loss) is str and loss in LOSSES:
-        plain = _core.plain_pass(W, X, y, loss, intercept, spec, margin, delta, out, threads)
+    spec = None if penalty is None else as_spec(penalty)
+    if sample_weight is None and positive_weight is None:
+        plain = _core.plain_pass(W, X, y, loss, intercept, spec, margin, delta, out, num_threads)
         if plain is not None:  # nothing to convert, and nothing wrong
-            return LossGrad._make(plain)
+            return _as_loss_grad(LossGrad, plain)
+    threads = as_threads(num_threads)
     matrix = read_matrix(X)
     W = as_weights("W", W, matrix.n_features)
     b = None if intercept is None else as_intercept("intercept", intercept, len(W), W.dtype)

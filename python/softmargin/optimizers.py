@@ -111,8 +111,8 @@ class Optimizer(Options):
 
     # What a step asks for, worked out once: it takes longer than a step on few weights. Slots, so that `vars` has the
     # hyper-parameters alone.
-    __slots__ = ("_flat", "_state_names")
-    _flat: tuple[float, ...]
+    __slots__ = ("_rule", "_state_names")
+    _rule: _core.Rule
     _state_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -121,8 +121,8 @@ class Optimizer(Options):
         if getattr(self, "nesterov", False) and (self.momentum <= 0 or self.dampening != 0):
             got = f"momentum={self.momentum}, dampening={self.dampening}"
             raise ValueError(f"nesterov: expected momentum above 0 and dampening 0 with it, got {got}")
-        object.__setattr__(self, "_flat", self.flat())
-        object.__setattr__(self, "_state_names", _core.state_names(type(self).__name__, self._flat))
+        object.__setattr__(self, "_rule", _core.Rule(type(self).__name__, self.flat()))
+        object.__setattr__(self, "_state_names", self._rule.state_names)
 
     @property
     def state_names(self) -> tuple[str, ...]:
@@ -197,9 +197,9 @@ class Optimizer(Options):
         array([ 0.5, -2.5])
         """
         rate = self.lr if lr is None else as_number("lr", lr)
-        spec, name = None if penalty is None else as_spec(penalty), type(self).__name__
+        spec = None if penalty is None else as_spec(penalty)
         if type(state) is OptimizerState and _core.plain_step(
-            name, self._flat, spec, W, grad, state.arrays, self._state_names, state.t + 1, rate
+            self._rule, spec, W, grad, state.arrays, self._state_names, state.t + 1, rate
         ):  # nothing to convert, and nothing wrong
             state.t += 1
             return
@@ -210,8 +210,7 @@ class Optimizer(Options):
             g = g.copy()
         flat = (1, -1)  # a step goes weight by weight: any shape will do for the core
         _core.update(
-            name,
-            self._flat,
+            self._rule,
             spec,
             W.reshape(flat),
             g.reshape(flat),

@@ -42,8 +42,9 @@ def test_the_comparison_finds_a_sum_that_depends_on_threads():
         assert len(bits(lambda n, x=x: sum(part.sum() for part in np.array_split(x, n)))) > 1
 
 
-# Below 16 * 240 rows, blocks of rows with features split; from there on, row slots, unless k * d makes them too large.
-@pytest.mark.parametrize(("n", "d", "k"), [(700, 200, 5), (3850, 70, 3)])
+# Below 16 * 240 rows, blocks of rows with features split, in which many outputs take two tiles of 24 rows together where
+# all are whole; from there on, row slots, unless k * d makes them too large. The slots of 4000 weights are merged in parts.
+@pytest.mark.parametrize(("n", "d", "k"), [(700, 200, 5), (1032, 130, 13), (3850, 70, 3), (3850, 800, 5)])
 def test_loss_and_grad(layouts, n, d, k):
     sparse = np.where(RNG.random((n, d)) < 0.3, RNG.normal(size=(n, d)), 0)
     forms, weight = layouts(sparse), RNG.random(n)

@@ -28,7 +28,8 @@ inline constexpr int kGradientOutputs = 60;
 // Vectors of features in registers beside `outputs` outputs.
 constexpr int gradient_vectors(int outputs) { return outputs == 1 ? 8 : outputs <= 3 ? 4 : 2; }
 
-// dW [panel][output][kPanel] += dS [output][kTileRows] x [rows], for `vectors` vectors of features from feature j on.
+// dW [panel][output][kPanel] += dS [tile][output][kTileRows] x [rows], for `vectors` vectors of features from feature j
+// on.
 // kept [rows][vectors]: those of x as T, written or read instead of x.
 template <class E, class T, int vectors, int outputs, Keep keep>
 [[gnu::always_inline]] inline void gradient_block(const E* const* x, int n_rows, int64_t j, T* kept, const T* dS,
@@ -45,19 +46,23 @@ template <class E, class T, int vectors, int outputs, Keep keep>
   for (int c = 0; c < outputs; ++c)
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) sum[c][v] = load(place[v] + c * kPanel);
-  for (int r = 0; r < n_rows; ++r) {
-    if (outputs == 1 && ahead > 0) {
-      for (int i = 0; i < vectors * width * static_cast<int>(sizeof(E)); i += 64)
-        __builtin_prefetch(reinterpret_cast<const char*>(x[r] + j) + ahead + i, 0, 2);
-    }
-    Vec<T> value[vectors];
+  for (int begin = 0; begin < n_rows; begin += kTileRows, dS += n_outputs * kTileRows) {
+    const int end = minimum(begin + kTileRows, n_rows);
+    for (int r = begin; r < end; ++r) {
+      if (outputs == 1 && ahead > 0) {
+        for (int i = 0; i < vectors * width * static_cast<int>(sizeof(E)); i += 64)
+          __builtin_prefetch(reinterpret_cast<const char*>(x[r] + j) + ahead + i, 0, 2);
+      }
+      Vec<T> value[vectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) value[v] = through<keep>(x[r] + j + v * width, kept + (r * vectors + v) * width);
+      for (int v = 0; v < vectors; ++v)
+        value[v] = through<keep>(x[r] + j + v * width, kept + (r * vectors + v) * width);
 #pragma GCC unroll 12
-    for (int c = 0; c < outputs; ++c) {
-      const Vec<T> derivative = broadcast(dS[c * kTileRows + r]);
+      for (int c = 0; c < outputs; ++c) {
+        const Vec<T> derivative = broadcast(dS[c * kTileRows + r - begin]);
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[c][v] += derivative * value[v];
+        for (int v = 0; v < vectors; ++v) sum[c][v] += derivative * value[v];
+      }
     }
   }
 #pragma GCC unroll 12
@@ -99,7 +104,7 @@ void gradient_features(const E* const* x, int n_rows, int64_t j, int64_t end, T*
   }
 }
 
-// One tile: x [n_rows] points to feature 0 of the tile, dW to its first panel.
+// One tile, or two: x [n_rows] points to feature 0 of the tile, dW to its first panel.
 template <class E, class T>
 void gradient_tile(const E* const* x, int n_rows, int64_t n_features, T* kept, const T* dS, int64_t n_outputs, T* dW,
                    Fetch& fetch) {

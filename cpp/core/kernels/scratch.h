@@ -8,6 +8,9 @@ namespace softmargin {
 // Outputs whose accumulators stay in L1 while a tile of features is scored: 12 x 24 vectors are 9 kB (AVX2).
 inline constexpr int kScoreOutputs = 12;
 
+// Rows whose gradient is taken together for many outputs, two tiles: dW is loaded and stored half as often.
+inline constexpr int kPairRows = 2 * kTileRows;
+
 // Features per tile: three rows of 256 float32, the tile of W for 10 outputs and the accumulators are 23 kB of a 32 kB
 // L1.
 inline constexpr int kFeatureTile = 256;

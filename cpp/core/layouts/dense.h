@@ -121,7 +121,7 @@ struct Dense {
       f(j, minimum<int64_t>(kFeatureTile, whole - j), x);
     }
     if (whole == features.end) return;
-    E last[kTileRows * kPanel];
+    E last[kPairRows * kPanel];
     row_pointers(X, rows, whole, x);
     copy_rows(rows, features.end - whole, kPanel, x, last);
     f(whole, kPanel, x);
@@ -164,7 +164,8 @@ struct Dense {
     for (int64_t c = 0; c < n_outputs; c += kScoreOutputs) {
       const int count = static_cast<int>(minimum<int64_t>(kScoreOutputs, n_outputs - c));
       for (int i = 0; i < count; ++i)
-        for (int64_t r = rows.count; r < kAccumulatorRows; ++r) acc[i * kAccumulatorRows + r] = Vec<T>{};
+        for (int64_t r = rows.count; r < round_up(kTileRows, Simd<T>::width); ++r)
+          acc[i * kAccumulatorRows + r] = Vec<T>{};
       Fetch fetch = next_rows(X, rows, n_outputs, all, scratch.next, 0, c == 0 ? scratch.prefetched_rows : 0);
       // Weights are 0 in the padding, and a product with 0 is 0: but for NaN and infinity, which X may not hold.
       each_tile(X, rows, all, true, [&](int64_t j, int64_t n, const E* const* x) {
@@ -197,6 +198,8 @@ struct Dense {
   template <class T>
   static void gradient(const MatrixView& X, const Rows& rows, Features features, const T* dS, int64_t n_outputs, T* dW,
                        const Scratch<T>& scratch, bool fused) {
+    if (rows.count <= kPairRows && n_outputs > kScoreOutputs)
+      return gradient_of_tile(X, rows, features, dS, n_outputs, dW, scratch, fused);
     each_tile_of_rows(rows, [&](const Rows& tile, int64_t t) {
       gradient_of_tile(X, tile, features, dS + t * (kTileRows * n_outputs), n_outputs, dW, scratch, fused);
     });

@@ -25,8 +25,8 @@ MOST_FLOAT64 = 512
 # flat. On digits with the squared hinge: 1648 steps with 0.05, 704 with 0.5.
 FLOOR = 0.5
 
-# Share of the mean below which the weight of a row counts as 0 beside that: on digits a fifth of the weights are left near the optimum.
-SMALL = 0.02
+# Share of the mean below which the weight of a row counts as 0 beside that: on digits a quarter of the weights are left near the optimum.
+SMALL = 0.1
 
 # Work of a step beyond the arithmetic of its pass, in multiply-adds: some 0.2 ms of Python and of vectors.
 OVERHEAD = 1e7

@@ -7,7 +7,7 @@ import softmargin as sm
 from softmargin import reference
 from softmargin._validation import read_matrix
 from softmargin.objective import read_data
-from softmargin.solvers.curvature import SMALL_SHARE, hessian
+from softmargin.solvers.curvature import SMALL_SHARE, hessian, jumps
 from softmargin.solvers.exact import prepare
 
 ALPHA = 1e-9
@@ -50,3 +50,8 @@ def test_small_curvatures_are_left_out(loss, confidence):
     assert np.all(np.abs(H - expected) <= bound + 1e-12)  # roundings of sums of 300 terms below 100
     if (loss, confidence) == ("softmax", 3.0):
         assert np.abs(H - expected).max() > 1e-12  # something is
+
+
+def test_losses_whose_curvature_jumps():
+    smooth = {name for name in reference.LOSSES if sm.losses.info(name)["smooth"]}
+    assert {name for name in smooth if jumps(name)} == {"squared_hinge", "binary_squared_hinge", "huber"}

@@ -11,7 +11,7 @@ from softmargin import _core
 from softmargin._validation import read_matrix
 from softmargin.objective import read_data
 from softmargin.solvers.exact import prepare
-from softmargin.solvers.gram import centred_grams
+from softmargin.solvers.gram import FLOOR, SMALL, centred_grams, sampled_grams
 
 THREADS = (1, 2, 3, 8)
 
@@ -155,6 +155,30 @@ def test_centred_and_scaled(standardize, layout):
     weights = rng.random((300, 2))
     expected = np.einsum("ip,ij,il->pjl", sample_weight[:, None] * weights, Z, Z)
     np.testing.assert_allclose(centred_grams(problem, weights), expected, rtol=0, atol=1e-12 * expected.max())
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_weights_of_each_output(n_outputs):
+    """Shares of the rows and what all have alike; of several outputs, rows below SMALL of the mean count by the latter alone."""
+    rng = np.random.default_rng(5)
+    n, d = 400, 6
+    X, curvature = rng.standard_normal((n, d)), rng.random((n, n_outputs)) ** 4
+    sample_weight = rng.integers(0, 3, n).astype(np.float64)
+    data = read_data(X, rng.integers(0, 2, n), "logistic", sample_weight=sample_weight)
+    problem = prepare(
+        data, sm.L2(0.1), fit_intercept=True, standardize=False, intercept_penalty=0.0, num_threads=1, deadline=None
+    )
+    Z, share = X - problem.centre, sample_weight[:, None] * curvature
+    share /= share.sum(axis=0)
+    if n_outputs > 1:
+        assert 0.2 < (share <= SMALL / n).mean() < 0.8
+        share[share <= SMALL / n] = 0
+    share = (share + FLOOR / n) / (1 + FLOOR)
+    for found, own in zip(sampled_grams(problem, curvature, n), share.T, strict=True):
+        # n terms, each rounded three times, of which the largest are rows of length 4
+        np.testing.assert_allclose(
+            np.tril(found), np.tril(Z.T @ (own[:, None] * Z)), rtol=0, atol=n * 3 * 16 * 2**-52 / n
+        )
 
 
 def test_bad_arguments():

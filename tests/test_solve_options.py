@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse
+from sklearn.datasets import make_classification
 
 import softmargin as sm
 from softmargin import reference
@@ -353,6 +354,20 @@ def test_float32_that_has_given_all_it_can(monkeypatch):
     assert result.n_iter < 75
     monkeypatch.setattr("softmargin.solvers.engine.STALLED", -1.0)  # the control: not before no step helps any more
     assert sm.solve(X, y, **given).n_passes > result.n_passes
+
+
+def test_float32_of_a_small_problem_ends_early(monkeypatch):
+    """Where the penalty is weak, the pairs of L-BFGS from rounded gradients cost more passes than float32 saves."""
+    X, y = make_classification(1000, 200, n_informative=66, n_redundant=66, n_classes=4, flip_y=0.05, random_state=2)
+
+    def passes():
+        result = sm.solve(X.astype(np.float32), y, penalty=sm.L2(1e-6), tol=1e-6)
+        assert result.converged
+        return next(record.n_passes for record in result.history if record.gap is not None and record.gap <= 1e-6)
+
+    early = passes()
+    monkeypatch.setattr("softmargin.solvers.engine.ROUNDED_STEP", -1.0)  # the control: not before F itself is rounded
+    assert passes() > 1.3 * early
 
 
 def test_a_loss_beyond_all_numbers():

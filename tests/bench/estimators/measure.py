@@ -24,9 +24,7 @@ class Side:
         self.made, self.problem, self.fits, self.models = made, problem, [], []
         self.blas_threads = None
         told = "max_seconds" in made().get_params() and most_seconds is not None
-        self.libraries = (
-            ThreadpoolController()
-        )  # once: to look for them takes 4 ms, as long as a seventh of the shortest fits
+        self.libraries = ThreadpoolController()  # once: to look for them takes 4 ms, a seventh of the shortest fits
         self.limits = {"max_seconds": most_seconds} if told else {}
 
     def fit(self, options):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import coordinate_ascent, row_space
+from . import coordinate_ascent, interior, row_space
+from .curvature import jumps
 from .gram import factor_work, pass_work
 from .metric import MOST_DENSE, MOST_DENSE_OF_DENSE
 from .metrics import affordable_hessian
 from .problem import LinearProblem
 
-METHODS = ("auto", "gram", "diagonal", "newton", "rows", "dual")
+METHODS = ("auto", "gram", "diagonal", "newton", "interior", "rows", "dual")
 
 # Most rows for each feature of a descent on the rows. Seconds on generated text to 1e-6, squared hinge, in proportion to those of
 # the diagonal metric: n = d/2 0.9 to 1.0, 2 d 1.8 to 2.5, 10 d 2.3 to 5.
@@ -36,7 +37,8 @@ CHEAP_PASS = 2e7
 def automatic(problem: LinearProblem) -> str:
     """Return the metric for the shape of a problem."""
     if affordable_hessian(problem):
-        return "newton"
+        kinks = not problem.is_smooth or (problem.regularizer.l1 > 0 and jumps(problem.data.loss))
+        return "interior" if kinks and interior.applies(problem) else "newton"
     if problem.n_features <= MOST_DENSE or affordable_factor(problem):
         return "gram"
     rows = problem.n_samples <= ROWS_A_FEATURE * problem.n_features and row_space.applies(problem)

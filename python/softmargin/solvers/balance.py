@@ -92,10 +92,10 @@ class Balance:
         if kind == "signs":
             moved = self._one_sign_each(A, G, r)
             return self._signs(A, G, r) if moved is None else moved
-        if self.total is not None:
-            moved = self._one_distribution(A, G, r)
-            return self._simplex(A, G, r) if moved is None else moved
-        return self._flows(A, G, r)
+        G = self._between_classes(A, G, r)
+        if not r.max() > 0 > r.min():
+            return G
+        return self._flows(A, G, r) if self.total is None else self._simplex(A, G, r)
 
     def _weights(self) -> Float:
         weight = self.problem.data.sample_weight
@@ -118,19 +118,34 @@ class Balance:
             G[c] -= r[c] * self.problem.rows(rows[c : c + 1], "float64")[0]
         return G
 
-    def _one_distribution(self, A: Float, G: Float, r: Float) -> Float | None:
-        """The same out of the one sample whose least likely class has the most room."""
-        weight = self._weights()
-        present = self.share[0] > 0
-        room = (A + self.kinds[0])[:, present].min(axis=1) * weight
-        row = int(room.argmax())
-        amount = r * weight.sum()
-        if room[row] < np.abs(amount).max():
-            return None
-        A[row] -= amount / weight[row]
-        z = self.problem.rows(np.array([row]), "float64")[0]
-        for c in np.flatnonzero(r):
-            G[c] -= r[c] * z
+    def _between_classes(self, A: Float, G: Float, r: Float) -> Float:
+        """The same for classes, pair by pair: out of the one sample of the most room between two classes; as far as there is room.
+
+        Where neither of the two is at its bound both score alike at the optimum, so that it costs next to nothing. A, G and r are changed.
+        """
+        weight, labels = self._weights(), self.problem.data.targets
+        while r.max() > 0 > r.min():
+            much, little = int(r.argmax()), int(r.argmin())
+            amount = min(r[much], -r[little])
+            if self.total is not None:
+                P = A[:, [much, little]] + self.kinds[0][:, [much, little]]
+                room = P.min(axis=1)
+            else:
+                # u of the other class, in samples of one of the two.
+                u = np.where(labels == much, A[:, little], np.where(labels == little, A[:, much], 0.0))
+                room = u if self.each is None else np.minimum(u, self.each - u)
+            room = room * weight
+            row = int(room.argmax())
+            if room[row] < amount * weight.sum():
+                break
+            move = amount * weight.sum() / weight[row]
+            A[row, much] -= move
+            A[row, little] += move
+            z = self.problem.rows(np.array([row]), "float64")[0]
+            G[much] -= amount * z
+            G[little] += amount * z
+            r[much] -= amount
+            r[little] += amount
         return G
 
     def _signs(self, A: Float, G: Float, r: Float) -> Float:

@@ -82,21 +82,32 @@ def weighted_mean(problem: LinearProblem, rows: Array) -> Float:
 
 
 def hessian(problem: LinearProblem, S: Float) -> Float:
-    """Return the Hessian of the smooth part of F at scores S, without the l1 part, as the blocks on its diagonal (n_blocks, m, m).
+    """Return the Hessian of the smooth part of F at scores S, without the l1 part, as `blocks` does."""
+    if problem.data.kind != "classes":
+        return blocks(problem, second_derivatives(problem, S, np.ones_like(S)) + problem.least_curvature)
+    left, right = np.triu_indices(problem.n_outputs)
+    rows, _ = _core.row_curvatures(problem.core("float64"), S, pairs=True, num_threads=problem.num_threads)
+    rows[:, left == right] += problem.least_curvature
+    _drop_small(rows, left, right)
+    return blocks(problem, rows)
+
+
+def blocks(problem: LinearProblem, rows: Float) -> Float:
+    """Return the Hessian of mean loss and l2 penalty as the blocks on its diagonal (n_blocks, m, m).
 
     The unknowns are taken output by output: its weights, then its intercept. Losses of each output alone have a block for each, m =
     n_features + 1; others have one block of all.
+
+    Parameters
+    ----------
+    rows : ndarray (n_samples, n_outputs) or (n_samples, n_outputs * (n_outputs + 1) / 2)
+        The Hessian of each row's loss in its scores: the diagonal, or of classes the upper triangle, row by row.
     """
     k, d = problem.n_outputs, problem.n_features
-    if problem.data.kind != "classes":
-        H = centred_grams(problem, second_derivatives(problem, S, np.ones_like(S)) + problem.least_curvature)
-    else:
-        left, right = np.triu_indices(k)
-        rows, _ = _core.row_curvatures(problem.core("float64"), S, pairs=True, num_threads=problem.num_threads)
-        rows[:, left == right] += problem.least_curvature
-        _drop_small(rows, left, right)
+    H = centred_grams(problem, rows)
+    if problem.data.kind == "classes":
         pairs = np.empty((k, d + 1, k, d + 1))
-        for one, other, block in zip(left, right, centred_grams(problem, rows), strict=True):
+        for one, other, block in zip(*np.triu_indices(k), H, strict=True):
             pairs[one, :, other] = pairs[other, :, one] = block
         H = pairs.reshape(1, k * (d + 1), k * (d + 1))
     _, l2, intercept = problem.regularizer

@@ -89,6 +89,13 @@ class Certificate:
         shift = self._best_intercept(S) if self.constrained and self.problem.is_smooth else np.zeros(problem.n_outputs)
         return self._with(self._checked(x, S, shift), G, r, A)
 
+    def check_pair(self, x: Float, A: Float) -> Checked:
+        """Return the same of a model and of dual variables A (n_samples, n_outputs) that do not come from it, overwritten."""
+        self._drop_absent(A)
+        G, r = self.problem.combine(A, "float64")
+        S = self.problem.scores(x, "float64")
+        return self._with(self._checked(x, S, np.zeros(self.problem.n_outputs)), G, r, A)
+
     def _checked(self, x: Float, S: Float, shift: Float) -> Checked:
         """F at x, whose scores are S, with the intercepts moved by `shift` where that lowers it."""
         problem = self.problem

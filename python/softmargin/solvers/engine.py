@@ -15,6 +15,7 @@ from .continuation import approach
 from .coordinate_ascent import CoordinateAscent
 from .descent import Descent
 from .dual import Certificate, Checked
+from .interior import Interior
 from .lookout import Lookout, gradient_norm, plain_gap
 from .metric import Exact, Metric
 from .metrics import MOST_UNKNOWNS, Metrics
@@ -28,6 +29,9 @@ from .smoothing import Rounds
 # begins.
 FINISH_PASSES = 10
 ROUNDING = 1e-15
+
+# The same of an interior-point method, whose conditions are rounded before.
+FINISHED = 1e-13
 
 # A step of Newton's method from a relative gap above this one is taken whoever asks: it gains more digits than all before.
 NEARLY_ROUNDING = 1e-13
@@ -67,7 +71,7 @@ class Engine:
     """One run of `solve` on a problem.
 
     `method` is "gram", "diagonal" or "newton": the metric; or "rows", descent in the span of the rows, or "dual", ascent on their dual
-    variables: where these end before the tolerance is reached, the next one goes on from there.
+    variables, or "interior", towards both: where these end before the tolerance is reached, the next one goes on from there.
     """
 
     def __init__(
@@ -98,7 +102,7 @@ class Engine:
         self.first_norm = 0.0
         self.lookout = Lookout(problem)
         self.gradient_norm = np.inf
-        self.on_rows: RowSpace | CoordinateAscent | None = None  # at work, or stopped
+        self.on_rows: RowSpace | CoordinateAscent | Interior | None = None  # at work, or stopped
 
     def run(self) -> Checked:
         """Return the best point found, certified."""
@@ -157,6 +161,14 @@ class Engine:
                 return
             A = ascent.A.T
             self.method = "rows" if self.problem.is_smooth and rows_apply(self.problem) else "diagonal"
+        if self.method == "interior":
+            if np.any(self.x):  # the method starts elsewhere, and may be stopped before it is as good
+                self._check(self.x)
+            interior = Interior(self.problem, self.limits.tol)
+            if self.done() or self._on_rows(interior):
+                self._finish_interior(interior)
+                return
+            self.method = "newton"
         if not self.problem.is_smooth:
             value, _ = self.problem.smooth(self.x, self.dtype)
             self.rounds = Rounds(self.problem, value, A)
@@ -297,7 +309,7 @@ class Engine:
         descent.restart()
         self._begin_round(descent)
 
-    def _on_rows(self, solver: RowSpace | CoordinateAscent) -> bool:
+    def _on_rows(self, solver: RowSpace | CoordinateAscent | Interior) -> bool:
         """Work on the coefficients of the rows; False if the method ends before the tolerance is reached."""
         strictness, moved, self.on_rows = 1.0, True, solver
         first = solver.gradient_norm or 1.0
@@ -329,12 +341,26 @@ class Engine:
         self.fruitless = 0
         return False
 
-    def _enough(self, solver: RowSpace | CoordinateAscent, strictness: float) -> bool:
+    def _enough(self, solver: RowSpace | CoordinateAscent | Interior, strictness: float) -> bool:
         """Whether it is time to look at the certificate."""
         tol = self._tolerance(solver.F)
         if isinstance(solver, RowSpace) and self.rounds is not None:
             return self.rounds.over(solver.gap, solver.gradient_norm, tol)
         return solver.gap <= strictness * tol
+
+    def _finish_interior(self, interior: Interior) -> None:
+        """The same by steps of an interior-point method, whose last ones gain two digits each."""
+        if not self.limits.finish or np.isfinite(self.limits.above) or not self.done():
+            return
+        for _ in range(FINISH_PASSES):
+            before = self.gap
+            if before <= FINISHED or not interior.step():
+                break
+            self.n_iter += 1
+            self._record(interior.F, None, interior.x)
+            self._check(self.x)
+            if not self.gap < before:
+                break
 
     def _finish(self, descent: Descent, metric: Metric) -> None:
         """Go on towards rounding where the unknowns are few, for as many passes again as it took so far."""

@@ -81,16 +81,18 @@ def solve(
     max_iter : int, default 1000
         Steps on the way to `tol`; a step is one pass over X or little more, with l1 as many as its line search takes. Where the unknowns
         are few, more follow once `tol` is reached, towards rounding, for as many passes again.
-    method : {"auto", "gram", "diagonal", "newton", "rows", "dual"}, default "auto"
+    method : {"auto", "gram", "diagonal", "newton", "interior", "rows", "dual"}, default "auto"
         The metric of the steps. "gram": the Gram matrix of a sample of rows, factorised, n_features^2 numbers; "diagonal": mean
         squares of the features; "newton": the Hessian, (n_outputs * n_features)^2 numbers, or n_outputs * n_features^2 where the loss is
-        of each output alone. Or, with an l2 penalty alone, no metric:
+        of each output alone. "interior": a primal-dual interior-point method for losses of quadratic pieces (hinges and their squares,
+        mae, huber, mse), as large; it does not start from W0. Or, with an l2 penalty alone, no metric:
         "rows", steps in the span of the rows; "dual", coordinate ascent on the dual variables of the rows, for CSR
         and a loss of each output alone, smooth or not, whose outputs are what the threads share.
         "auto" takes "newton" where the Hessian of at most 2000 unknowns takes 0.1 ms or, of sparse rows, three passes, or 250 where the
-        loss or its slope is not smooth (hinges, their squares, huber); "gram" up to 5000 features, or 10 000 of a dense X whose passes
-        are as long; beyond that "dual" where it applies, unless "rows" does, there are half as many rows as features at most, and the
-        losses curve less than the penalty (sup loss'' C mean |x|^2 < 1); then "rows"; else "diagonal".
+        loss or its slope is not smooth (hinges, their squares, huber), and in place of it "interior" where the loss itself is not
+        smooth, or with l1; "gram" up to 5000 features, or 10 000 of a dense X whose passes are as long; beyond that "dual" where it
+        applies, unless "rows" does, there are half as many rows as features at most, and the losses curve less than the penalty
+        (sup loss'' C mean |x|^2 < 1); then "rows"; else "diagonal".
     fit_intercept : bool, default True
         Whether there is a b.
     standardize : bool, default False
@@ -139,7 +141,8 @@ def solve(
     Notes
     -----
     Steps are those of L-BFGS in a metric (scores in float32 where X is, float64 once that ends), within the orthant of the current
-    signs where there is an l1 part; a loss that is not smooth is replaced by smooth ones around the last dual variables. With "dual"
+    signs where there is an l1 part; a loss that is not smooth is replaced by smooth ones around the last dual variables, but with
+    "interior", which takes such losses and l1 as they are. With "dual"
     a step is an epoch of coordinate ascent, which takes such losses as they are, in float64. The
     certificate is computed in float64 whatever X's dtype, one pass over X each time. Memory beyond X: the metric, a few arrays
     (n_samples, n_outputs), and 20 pairs of vectors of the size of W.
@@ -149,7 +152,8 @@ def solve(
 
     Source: Liu and Nocedal, Mathematical Programming 45 (1989) for L-BFGS; Frangella, Rathore, Zhao and Udell, JMLR 25 (2024) for
     metrics from a sample of rows; Keerthi and DeCoste, JMLR 6 (2005), for Newton's method on squared hinges; Hsieh, Chang, Lin,
-    Keerthi and Sundararajan, ICML 2008, for dual coordinate ascent; the modules of ``softmargin.solvers`` name the rest.
+    Keerthi and Sundararajan, ICML 2008, for dual coordinate ascent; Mehrotra, SIAM J. Optimization 2 (1992), for "interior"; the
+    modules of ``softmargin.solvers`` name the rest.
 
     Examples
     --------

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import blas, lapack
 
-from .curvature import Semidefinite, factorised, hessian, solve_semidefinite
+from .curvature import Semidefinite, factorised, solve_semidefinite
 from .gram import MOST_FLOAT64
 from .problem import Array, Float, LinearProblem
 from .stripes import Stripes
@@ -182,10 +182,17 @@ def _substitute(factor: Factor, rhs: Array) -> Float:
 
 
 class Exact(Metric):
-    """The Hessian at scores S, factorised in float64: n_unknowns^2 numbers, of each output alone where the loss is."""
+    """A Hessian, factorised in float64: n_unknowns^2 numbers, of each output alone where the loss is.
 
-    def __init__(self, problem: LinearProblem, S: Float) -> None:
-        self.problem, self.blocks = problem, hessian(problem, S)
+    Parameters
+    ----------
+    problem : LinearProblem
+    blocks : ndarray (n_blocks, m, m)
+        As `curvature.blocks` returns them.
+    """
+
+    def __init__(self, problem: LinearProblem, blocks: Float) -> None:
+        self.problem, self.blocks = problem, blocks
         self._free = np.ones(problem.size, dtype=bool)
         if not problem.fit_intercept:
             self._free[problem.n_weights :] = False

@@ -8,7 +8,7 @@ import numpy as np
 
 from softmargin import _core
 
-from .curvature import curvatures, jumps, weighted_mean
+from .curvature import curvatures, hessian, jumps, weighted_mean
 from .descent import Descent
 from .gram import gram_work, hessian_work, pass_work, sample_size, sampled_grams
 from .metric import Diagonal, Exact, Gram, Metric
@@ -63,7 +63,7 @@ class Metrics:
         problem = self.problem
         self._made_at, descent.strained = problem.n_passes, False
         if self.method == "newton" and exact:
-            return Exact(problem, descent.S.astype(np.float64))
+            return Exact(problem, hessian(problem, descent.S.astype(np.float64)))
         if self.method == "diagonal":
             rows = curvatures(problem, descent.S)
             return Diagonal(
@@ -73,7 +73,7 @@ class Metrics:
         spent = problem.n_passes * pass_work(problem)
         if exact and problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= spent:
             descent.memory.clear()
-            return Exact(problem, descent.S.astype(np.float64))
+            return Exact(problem, hessian(problem, descent.S.astype(np.float64)))
         separate = k > 1 and gram_work(problem, m, k) <= spent
         rows = curvatures(problem, descent.S, exactly=separate)
         h = self._at_least(weighted_mean(problem, rows))

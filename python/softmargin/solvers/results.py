@@ -76,13 +76,13 @@ class SolveResult(LinearModel):
         Whether `gap` (without a penalty `gradient_norm`) reached `tol`.
     gradient_norm : float
         Of F at the result in the units the solver works in (features centred and scaled), the subgradient of least length for l1,
-        in proportion to that at the start; without a penalty, to that at zero weights. NaN with method "dual".
+        in proportion to that at the start; without a penalty, to that at zero weights. NaN with methods "dual" and "interior".
     n_iter : int
         Steps of the solver.
     n_passes : float
         Passes over X.
     method : str
-        What was chosen by ``method="auto"``; the one that went on where "dual" or "rows" ended before the tolerance.
+        What was chosen by ``method="auto"``; the one that went on where "dual", "rows" or "interior" ended before the tolerance.
     history : tuple of SolveRecord
     """
 

@@ -30,6 +30,9 @@ from .smoothing import Rounds
 FINISH_PASSES = 10
 ROUNDING = 1e-15
 
+# A point of a larger gap, where an interior-point method has ended, is no better to go on from than its own start.
+NO_START = 1e-2
+
 # The same of an interior-point method, whose conditions are rounded before.
 FINISHED = 1e-13
 
@@ -162,13 +165,16 @@ class Engine:
             A = ascent.A.T
             self.method = "rows" if self.problem.is_smooth and rows_apply(self.problem) else "diagonal"
         if self.method == "interior":
-            if np.any(self.x):  # the method starts elsewhere, and may be stopped before it is as good
-                self._check(self.x)
+            start = self.x
+            if np.any(start):  # the method starts elsewhere, and may be stopped before it is as good
+                self._check(start)
             interior = Interior(self.problem, self.limits.tol)
             if self.done() or self._on_rows(interior):
                 self._finish_interior(interior)
                 return
             self.method = "newton"
+            if self.gap > NO_START:
+                self.x = start
         if not self.problem.is_smooth:
             value, _ = self.problem.smooth(self.x, self.dtype)
             self.rounds = Rounds(self.problem, value, A)

@@ -53,13 +53,18 @@ def test_gram_of_sparse_rows(dtype):
             np.testing.assert_allclose(np.tril(single), expected, atol=n * n * np.finfo(np.float32).eps)
 
 
-def test_rounding_does_not_depend_on_the_threads():
+@pytest.mark.parametrize(("n", "d"), [(900, 150), (2000, 60)], ids=["by columns", "by rows"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_rounding_does_not_depend_on_the_threads(n, d, backwards):
     rng = np.random.default_rng(1)
-    X = scipy.sparse.random_array((900, 150), density=0.2, rng=rng, format="csr")
-    weight = rng.random(900)
+    X = scipy.sparse.random_array((n, d), density=0.2, rng=rng, format="csr")
+    if backwards:  # the entries of each row, which are not sorted then
+        order = np.concatenate([np.arange(*X.indptr[i : i + 2])[::-1] for i in range(n)])
+        X = scipy.sparse.csr_array((X.data[order], X.indices[order], X.indptr), shape=X.shape)
+    weight = rng.random(n) * (rng.random(n) < 0.9)
     found = [_core.sparse_gram(read_matrix(X).core, weight, num_threads=t) for t in THREADS]
     assert len({np.tril(G).tobytes() for G in found}) == 1
-    Z = np.column_stack([X.toarray(), np.ones(900)])
+    Z = np.column_stack([X.toarray(), np.ones(n)])
     np.testing.assert_allclose(np.tril(found[0]), np.tril((weight[:, None] * Z).T @ Z), rtol=0, atol=1e-11)
 
 

@@ -152,10 +152,15 @@ def centred_grams(problem: LinearProblem, weights: Float) -> Float:
     """Return sum_i w_i weights_ip z_i z_i' (n_weights, m, m), z_i = [x_i, 1] centred and scaled, w the weights of the samples."""
     if problem.data.sample_weight is not None:
         weights = weights * problem.data.sample_weight[:, None]
+    count = weights.shape[1]
+    if count > 1 and np.all(weights[:, 1:] == weights[:, :1]):  # as at W = 0, where the outputs are apart
+        weights = weights[:, :1]
     if not problem.is_sparse():
-        return _dense(problem, weights, None)
+        grams = _dense(problem, weights, None)
+        return grams if len(grams) == count else np.repeat(grams, count, axis=0)
     lower = [np.tril(_centred_sparse(problem, column, False)) for column in weights.T]
-    return np.stack([half + np.tril(half, -1).T for half in lower])
+    grams = np.stack([half + np.tril(half, -1).T for half in lower])
+    return grams if len(grams) == count else np.repeat(grams, count, axis=0)
 
 
 def _dense(problem: LinearProblem, weights: Float, index: npt.NDArray[np.int64] | None) -> Float:

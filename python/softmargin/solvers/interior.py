@@ -26,6 +26,7 @@ from softmargin import _core
 from .box import Box, Move
 from .curvature import blocks
 from .dual import Certificate, Checked
+from .gram import centred_grams
 from .metric import Exact
 from .metrics import mean_squares
 from .pieces import Pieces, shape
@@ -197,7 +198,7 @@ class Interior:
 
     def _metric(self) -> Exact:
         """The Hessian that is left once the dual variables are eliminated."""
-        H = blocks(self.problem, self.pieces.curvatures(*self.rows.linearise()))
+        H = blocks(self.problem, centred_grams(self.problem, self.pieces.curvatures(*self.rows.linearise())))
         if self.weights is not None:
             own = np.column_stack([self.weights.linearise()[0].T, np.zeros(self.problem.n_outputs)])
             np.einsum("bii->bi", H)[:] += own.reshape(H.shape[:2])

@@ -8,7 +8,7 @@ import numpy as np
 
 from softmargin import _core
 
-from .curvature import curvatures, hessian, jumps, weighted_mean
+from .curvature import Hessians, curvatures, jumps, weighted_mean
 from .descent import Descent
 from .gram import gram_work, hessian_work, pass_work, sample_size, sampled_grams
 from .metric import Diagonal, Exact, Gram, Metric
@@ -53,7 +53,7 @@ class Metrics:
     def __init__(self, problem: LinearProblem, method: str, grams: list[Array] | None) -> None:
         self.problem, self.method, self.grams = problem, method, grams
         self.first_grams = grams  # of the first metric: what a similar problem can begin with
-        self._made_at = 0.0
+        self._made_at, self._hessians = 0.0, Hessians(problem)
 
     def make(self, descent: Descent, old: Metric | None = None, exact: bool = True) -> Metric:
         """Make the metric anew at the current point; or keep the old one, if the outputs share it and it is as good.
@@ -63,7 +63,7 @@ class Metrics:
         problem = self.problem
         self._made_at, descent.strained = problem.n_passes, False
         if self.method == "newton" and exact:
-            return Exact(problem, hessian(problem, descent.S.astype(np.float64)))
+            return Exact(problem, self._hessians.at(descent.S.astype(np.float64)))
         if self.method == "diagonal":
             rows = curvatures(problem, descent.S)
             return Diagonal(
@@ -73,7 +73,7 @@ class Metrics:
         spent = problem.n_passes * pass_work(problem)
         if exact and problem.size <= MOST_UNKNOWNS and hessian_work(problem) <= spent:
             descent.memory.clear()
-            return Exact(problem, hessian(problem, descent.S.astype(np.float64)))
+            return Exact(problem, self._hessians.at(descent.S.astype(np.float64)))
         separate = k > 1 and gram_work(problem, m, k) <= spent
         rows = curvatures(problem, descent.S, exactly=separate)
         h = self._at_least(weighted_mean(problem, rows))

@@ -146,7 +146,9 @@ def test_a_step_of_a_box_is_newtons(bounds):
     there = (box.above, box.below, box.limited)
     for old, new, product, exists in zip(before[1], after, second, there, strict=True):
         if exists:
-            np.testing.assert_allclose(new, (1 - t) * old + t * 0.1 + t**2 * product, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(
+                new, (1 - t) * old + t * 0.1 * box.spread + t**2 * product, rtol=1e-9, atol=1e-12
+            )
     assert np.all(box.products(np.zeros(1), box.move(zeros, still)) == box.products())
 
 
@@ -224,6 +226,16 @@ def test_scales_far_apart(loss):
     X, y = draw(loss, n=200, d=8)
     scale = 10.0 ** np.arange(-4, 4)
     result = sm.solve(X * scale, y, loss=loss, penalty=sm.L1(1e-4), tol=1e-6)
+    assert result.method == "interior"
+    assert result.gap <= 1e-6
+
+
+@pytest.mark.parametrize("loss", SOLVED)
+def test_weights_far_apart(loss):
+    """Of rows, by six powers of ten; on features of 1e3, whose best weights are small."""
+    X, y = draw(loss, n=240, d=30)
+    weight = 10.0 ** np.random.default_rng(1).uniform(-3, 3, len(X))
+    result = sm.solve(1e3 * X, y, loss=loss, penalty=sm.L2(0.4), sample_weight=weight, tol=1e-6, method="interior")
     assert result.method == "interior"
     assert result.gap <= 1e-6
 

@@ -24,6 +24,9 @@ class Box:
     The excess e of each u, which is linear in the unknowns, is kept equal to bend u + p - q + total. A product is a multiplier times the
     room up to its bound: at the optimum all are 0. Products are summed, and steps are limited, for each column, (m,).
 
+    On the way products are to be alike once they are multiplied by the weights of their rows: with weights from 1e-3 to 1e3 steps stay
+    short otherwise. (Not where nothing bounds u above, which would begin as far off as they differ.)
+
     Parameters
     ----------
     low, high, bend : ndarray (n, m)
@@ -35,7 +38,12 @@ class Box:
     excess : ndarray (n, m)
         e at the start.
     scale : float
-        The size of the first multipliers.
+        The size of the first multipliers, of a row of mean weight.
+
+    Attributes
+    ----------
+    spread : ndarray (n, 1)
+        What products of a row are to be in proportion to their mean.
     """
 
     def __init__(
@@ -44,17 +52,22 @@ class Box:
         self.bend, self.weight = bend, weight
         self.above, self.below = bool(np.isfinite(high).all()), bool(np.isfinite(low).all())
         self.limited = bool(np.isfinite(most))
+        self.spread = np.ones((len(weight), 1))
+        if self.above or self.limited:
+            mean = weight.sum() / max(np.count_nonzero(weight), 1)
+            np.divide(mean, weight, out=self.spread[:, 0], where=weight > 0)
+        first = scale * self.spread
         n, m = excess.shape
         none = np.zeros((n, m))
         if self.limited:
             self.u = np.full((n, m), most / (m + 1))
-            self.total = np.maximum((excess - bend * self.u).max(axis=1, keepdims=True), 0.0) + scale
+            self.total = np.maximum((excess - bend * self.u).max(axis=1, keepdims=True), 0.0) + first
         else:
             middle = 0.5 * (low + high) if self.above and self.below else none
-            self.u = middle if self.above else low + (np.abs(excess) + scale) / bend if self.below else excess / bend
+            self.u = middle if self.above else low + (np.abs(excess) + first) / bend if self.below else excess / bend
             self.total = np.zeros((n, 1))
         left = excess - bend * self.u - self.total
-        self.p = np.maximum(left, 0.0) + scale if self.above else none
+        self.p = np.maximum(left, 0.0) + first if self.above else none
         self.q = self.p - left if self.below else none
         # The rooms are kept beside u, which close to a bound has lost in rounding how close.
         self.over, self.under = high - self.u if self.above else none, self.u - low if self.below else none
@@ -103,15 +116,20 @@ class Box:
         return np.asarray(du * self.w / (self.slack + _sum(self.w)))
 
     def still(self, mu: Float, ahead: Move | None) -> Move:
-        """Return the move of the multipliers that makes the products mu (a column) where u stays; `ahead`, a guess of the move, adds its
-        products of changes."""
+        """Return the move of the multipliers that makes the products mu (a column) times `spread` where u stays.
+
+        ahead: a guess of the move, whose products of changes are made up for.
+        """
         p, q, total = self.p, self.q, self.total
+        mu = mu * self.spread
         if self.above:
             p = (mu + (ahead.u * ahead.p if ahead else 0.0)) / self.over - p
         if self.below:
             q = (mu - (ahead.u * ahead.q if ahead else 0.0)) / self.under - q
         if self.limited:
-            total = (mu.max() + (_sum(ahead.u) * ahead.total if ahead else 0.0)) / self.room - total
+            total = (
+                mu.max(axis=1, keepdims=True) + (_sum(ahead.u) * ahead.total if ahead else 0.0)
+            ) / self.room - total
         return Move(np.zeros_like(self.u), p, q, total)
 
     def move(self, du: Float, still: Move) -> Move:

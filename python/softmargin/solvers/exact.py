@@ -145,7 +145,8 @@ def solve(
     "interior", which takes such losses and l1 as they are. With "dual"
     a step is an epoch of coordinate ascent, which takes such losses as they are, in float64. The
     certificate is computed in float64 whatever X's dtype, one pass over X each time. Memory beyond X: the metric, a few arrays
-    (n_samples, n_outputs), and 20 pairs of vectors of the size of W.
+    (n_samples, n_outputs), "interior" some twenty, and 20 pairs of vectors of the size of W; Hessians of classes take
+    n_outputs (n_outputs + 1) / 2 numbers a sample.
 
     Unlike scikit-learn's solvers, whose tolerances are for gradients in the units of the data, `tol` means the same for every
     scale of X and every loss.

@@ -72,6 +72,17 @@ def test_a_loss_is_the_maximum_over_its_box(loss):
 
 
 @pytest.mark.parametrize("loss", PIECES)
+def test_dual_variables_are_within_their_bounds(loss):
+    """What steps leave outside by rounding, above all of a total, which clipping at 0 would raise."""
+    pieces = pieces_of(loss)
+    u = np.random.default_rng(1).normal(size=pieces.high.shape)
+    inside = pieces.within(u)
+    assert np.all((inside >= pieces.low) & (inside <= pieces.high))
+    assert np.all(inside.sum(axis=1) <= pieces.total * (1 + 1e-15))
+    np.testing.assert_array_equal(pieces.within(inside * 0.3), inside * 0.3)
+
+
+@pytest.mark.parametrize("loss", PIECES)
 def test_derivatives_are_the_transpose_of_along(loss):
     rng = np.random.default_rng(1)
     pieces = pieces_of(loss)

@@ -168,8 +168,10 @@ class Engine:
             start = self.x
             if np.any(start):  # the method starts elsewhere, and may be stopped before it is as good
                 self._check(start)
+                if self.done():
+                    return
             interior = Interior(self.problem, self.limits.tol)
-            if self.done() or self._on_rows(interior):
+            if self._on_rows(interior):
                 self._finish_interior(interior)
                 return
             self.method = "newton"

@@ -166,7 +166,7 @@ class Interior:
     def check(self, certificate: Certificate, smoothing: tuple[Float, float] | None = None) -> Checked:
         """Return the certificate of the dual variables and of the weights; no loss is smoothed here."""
         assert smoothing is None
-        u = np.clip(self._refined(), self.pieces.low, self.pieces.high)
+        u = self.pieces.within(self._refined())
         return certificate.check_pair(self.rounded, np.ascontiguousarray(self.pieces.derivatives(u)))
 
     def _refined(self) -> Float:

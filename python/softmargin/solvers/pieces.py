@@ -86,6 +86,13 @@ class Pieces:
         self.low = np.zeros_like(self.high) if self.kind != "real" else -self.high
         self.bend = np.broadcast_to(own.bend / weight, (n, n_terms))
 
+    def within(self, u: Float) -> Float:
+        """Return the dual variables within their bounds that are next to u, which is outside by rounding at most."""
+        u = np.clip(u, self.low, self.high)
+        if np.isfinite(self.total):
+            u *= np.minimum(1.0, self.total / np.maximum(u.sum(axis=1, keepdims=True), self.total))
+        return np.asarray(u)
+
     def excess(self, S: Array) -> Float:
         """Return e at scores S (n_samples, n_outputs)."""
         return self.along(S) + self.offset if self.kind != "real" else S - self.anchor

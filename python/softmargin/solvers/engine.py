@@ -30,11 +30,11 @@ from .smoothing import Rounds
 FINISH_PASSES = 10
 ROUNDING = 1e-15
 
-# A point of a larger gap, where an interior-point method has ended, is no better to go on from than its own start.
-NO_START = 1e-2
-
 # The same of an interior-point method, whose conditions are rounded before.
 FINISHED = 1e-13
+
+# A point of a larger gap, where an interior-point method has ended, is no better to go on from than its own start.
+NO_START = 1e-2
 
 # A step of Newton's method from a relative gap above this one is taken whoever asks: it gains more digits than all before.
 NEARLY_ROUNDING = 1e-13

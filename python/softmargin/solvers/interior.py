@@ -204,11 +204,8 @@ class Interior:
             np.einsum("bii->bi", H)[:] += own.reshape(H.shape[:2])
         if not self.apart and self.problem.fit_intercept and self.problem.regularizer.intercept == 0:
             # What no loss of classes sees, all intercepts together, would be left to rounding.
-            own = H[
-                0,
-                self.problem.n_features :: self.problem.n_features + 1,
-                self.problem.n_features :: self.problem.n_features + 1,
-            ]
+            d = self.problem.n_features
+            own = H[0, d :: d + 1, d :: d + 1]
             own += own.trace() / len(own)
         return Exact(self.problem, H)
 

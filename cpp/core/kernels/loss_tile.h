@@ -109,7 +109,7 @@ void gather_weights(const Rows& rows, const double* sample_weight, W* weight) {
 template <class A, class F>
 [[gnu::always_inline]] inline A sum_of_lanes(F&& f) {
   A sum = A(0);
-#pragma omp simd reduction(+ : sum)
+#pragma omp simd simdlen(8) reduction(+ : sum)
   for (int r = 0; r < kTileRows; ++r) sum += f(r);
   return sum;
 }

@@ -110,19 +110,26 @@ void score_tile(const E* const* x, int n_rows, T* kept, const T* w, int64_t n_ou
   });
 }
 
-// S [count][kTileRows] = the lanes of acc summed, plus b.
+// S [count][kTileRows] = the lanes of acc summed, plus b. Where a tile is no whole number of vectors, by halves of
+// them.
 template <class T>
 void finish_scores(const Vec<T>* acc, const T* b, int count, T* S) {
-  constexpr int width = Simd<T>::width;
+  constexpr bool whole = kTileRows % Simd<T>::width == 0;
+  constexpr int width = whole ? Simd<T>::width : Simd<T>::width / 2;
+  static_assert(kTileRows % width == 0);
   for (int c = 0; c < count; ++c) {
     for (int r = 0; r < kTileRows; r += width) {
-      Vec<T> v[width];
-      for (int i = 0; i < width; ++i) v[i] = acc[c * kAccumulatorRows + r + i];
-      const Vec<T> total = sums<T>(v) + broadcast(b[c]);
-      if (r + width <= kTileRows) {
-        store(S + c * kTileRows + r, total);
+      const Vec<T>* lanes_of = acc + c * kAccumulatorRows + r;
+      T* s = S + c * kTileRows + r;
+      if constexpr (whole) {
+        Vec<T> v[width];
+        for (int i = 0; i < width; ++i) v[i] = lanes_of[i];
+        store(s, sums<T>(v) + b[c]);
       } else {
-        for (int i = 0; r + i < kTileRows; ++i) S[c * kTileRows + r + i] = total[i];
+        typename HalfSimd<T>::type v[width];
+        for (int i = 0; i < width; ++i) v[i] = halves<T>(lanes_of[i]);
+        const auto total = sums<T>(v) + b[c];
+        __builtin_memcpy(s, &total, sizeof total);
       }
     }
   }

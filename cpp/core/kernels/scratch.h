@@ -12,7 +12,7 @@ inline constexpr int kScoreOutputs = 12;
 inline constexpr int kPairRows = 2 * kTileRows;
 
 // Features per tile: three rows of 256 float32, the tile of W for 10 outputs and the accumulators are 23 kB of a 32 kB
-// L1.
+// L1. Dense rows take two or three of these together where vectors are as wide as a cache line (tile_features).
 inline constexpr int kFeatureTile = 256;
 
 // Rows of accumulators: kTileRows, rounded up to the widest vector.
@@ -37,7 +37,7 @@ inline constexpr int64_t kAheadBytes = int64_t{28} << 10;
 
 template <class T>
 struct Scratch {
-  T* staged;                // [kTileRows][kFeatureTile]: what the first block of outputs keeps for the others
+  T* staged;                // [kTileRows * kFeatureTile]: what the first block of outputs keeps for the others
   int64_t prefetched_rows;  // of the next tile, by the score kernel; a gradient kernel that follows at once fetches the
                             // others
   void* accumulators;       // [kScoreOutputs][kAccumulatorRows] vectors of up to 64 bytes; CSR: [n_outputs] of T

@@ -47,26 +47,43 @@ template <class T>
   return x - Vec<T>{};
 }
 
+// Half of a vector, and its two halves added.
+template <class T>
+struct HalfSimd {
+  typedef T type __attribute__((vector_size(kVectorBytes / 2)));
+};
+
+template <class T, int... i>
+[[gnu::always_inline]] inline typename HalfSimd<T>::type halves(Vec<T> v, std::integer_sequence<int, i...>) {
+  return __builtin_shufflevector(v, v, i...) + __builtin_shufflevector(v, v, (i + static_cast<int>(sizeof...(i)))...);
+}
+
+template <class T>
+[[gnu::always_inline]] inline typename HalfSimd<T>::type halves(Vec<T> v) {
+  return halves<T>(v, std::make_integer_sequence<int, Simd<T>::width / 2>{});
+}
+
 // In each block of 2 half lanes: [a_low + a_high | b_low + b_high].
-template <class T, int half, int... i>
-[[gnu::always_inline]] inline Vec<T> fold(Vec<T> a, Vec<T> b, std::integer_sequence<int, i...>) {
-  constexpr int n = Simd<T>::width;
-  const Vec<T> low = __builtin_shufflevector(a, b, (i % (2 * half) < half ? i : n + i - half)...);
-  const Vec<T> high = __builtin_shufflevector(a, b, (i % (2 * half) < half ? i + half : n + i)...);
+template <int half, class V, int... i>
+[[gnu::always_inline]] inline V fold(V a, V b, std::integer_sequence<int, i...>) {
+  constexpr int n = sizeof...(i);
+  const V low = __builtin_shufflevector(a, b, (i % (2 * half) < half ? i : n + i - half)...);
+  const V high = __builtin_shufflevector(a, b, (i % (2 * half) < half ? i + half : n + i)...);
   return low + high;
 }
 
-template <class T, int half>
-[[gnu::always_inline]] inline void fold_all(Vec<T>* v) {
-  for (int i = 0; i < half; ++i)
-    v[i] = fold<T, half>(v[i], v[i + half], std::make_integer_sequence<int, Simd<T>::width>{});
-  if constexpr (half > 1) fold_all<T, half / 2>(v);
+template <int half, int n, class V>
+[[gnu::always_inline]] inline void fold_all(V* v) {
+  for (int i = 0; i < half; ++i) v[i] = fold<half>(v[i], v[i + half], std::make_integer_sequence<int, n>{});
+  if constexpr (half > 1) fold_all<half / 2, n>(v);
 }
 
-// The sums across lanes of `width` vectors as one vector: lane i is the sum of v[i]. v is overwritten.
-template <class T>
-[[gnu::always_inline]] inline Vec<T> sums(Vec<T>* v) {
-  fold_all<T, Simd<T>::width / 2>(v);
+// The sums across lanes of as many vectors as one has lanes, as one vector: lane i is the sum of v[i]. v is
+// overwritten.
+template <class T, class V>
+[[gnu::always_inline]] inline V sums(V* v) {
+  constexpr int n = sizeof(V) / sizeof(T);
+  fold_all<n / 2, n>(v);
   return v[0];
 }
 

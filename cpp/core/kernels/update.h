@@ -1,6 +1,7 @@
 // The update kernel: a rule with its penalty on a run of weights, and what training needs to know of them afterwards.
 #pragma once
 
+#include <cstdint>
 #include <type_traits>
 
 #include "../optimizers/registry.h"
@@ -19,28 +20,42 @@ inline T soft_threshold(T w, T amount) {
   return maximum(w - amount, T(0)) + minimum(w + amount, T(0));
 }
 
+// `n_states` of s0 and s1 are there. Arrays, rule and penalty are this function's own: seen through the closure of a
+// lambda, GCC 12 reads their addresses anew for each weight and, for AVX-512, vectorises nothing (Adam, 30 720 weights:
+// 138 us; 25 so).
+template <int n_states, class T, class Step, class Weights>
+bool update_with(T* w, const T* g, T* s0, T* s1, int64_t n, const Step rule, const Weights weights) {
+  T probe = T(0);
+#pragma omp simd reduction(+ : probe)
+  for (int64_t i = 0; i < n; ++i) {
+    T weight = w[i], unused0 = T(0), unused1 = T(0);
+    const T h = rule.step(weight, g[i] + weights.gradient(weight), n_states > 0 ? s0[i] : unused0,
+                          n_states > 1 ? s1[i] : unused1);
+    if constexpr (kThresholds<Weights>) weight = soft_threshold(weight, T(weights.threshold) * h);
+    probe += weight - weight;
+    w[i] = weight;
+  }
+  return probe == T(0);
+}
+
+template <class T, class Step, class Weights>
+bool update_run(T* w, const T* g, T* s0, T* s1, int64_t n, const Step& rule, const Weights& weights) {
+  if (!s0) return update_with<0>(w, g, s0, s1, n, rule, weights);
+  if (!s1) return update_with<1>(w, g, s0, s1, n, rule, weights);
+  return update_with<2>(w, g, s0, s1, n, rule, weights);
+}
+
 // w, s0, s1 [n] in place from g [n]. States that the rule does not use are null. False if a weight left the finite
-// numbers.
+// numbers. The weights up to the first cache line go by themselves: allocators place large arrays alike, so that all
+// vectors of all arrays then lie in a line each (Adam with AVX-512, 30 720 weights: 25 us, 11 so).
 template <class T, class Rule, class Penalty>
 bool update(T* w, const T* g, T* s0, T* s1, int64_t n, const double* constants, const double* penalty) {
   const typename Rule::template Step<T> rule(constants);
   const typename Penalty::template Weights<T> weights(penalty);
-  const auto run = [&]<bool has0, bool has1>() {
-    T probe = T(0);
-#pragma omp simd reduction(+ : probe)
-    for (int64_t i = 0; i < n; ++i) {
-      T weight = w[i], unused0 = T(0), unused1 = T(0);
-      const T h = rule.step(weight, g[i] + weights.gradient(weight), has0 ? s0[i] : unused0, has1 ? s1[i] : unused1);
-      if constexpr (kThresholds<typename Penalty::template Weights<T>>)
-        weight = soft_threshold(weight, T(weights.threshold) * h);
-      probe += weight - weight;
-      w[i] = weight;
-    }
-    return probe == T(0);
-  };
-  if (!s0) return run.template operator()<false, false>();
-  if (!s1) return run.template operator()<true, false>();
-  return run.template operator()<true, true>();
+  const auto past = static_cast<int64_t>(reinterpret_cast<std::uintptr_t>(w) % 64);
+  const int64_t head = minimum(n, (64 - past) % 64 / static_cast<int64_t>(sizeof(T)));
+  const bool finite = update_run(w, g, s0, s1, head, rule, weights);
+  return update_run(w + head, g + head, s0 ? s0 + head : s0, s1 ? s1 + head : s1, n - head, rule, weights) && finite;
 }
 
 // The sum of alpha R over w [n], in double; where `gradient` [n] is given, the subgradient is added to it.

@@ -343,17 +343,23 @@ def test_a_callback_sees_every_record_and_can_stop(method):
 
 
 def test_float32_that_has_given_all_it_can(monkeypatch):
-    """Features far from 0: gradients in float32 never become as small as tol asks; float64 takes over when F stops falling."""
+    """Features far from 0: gradients in float32 never become as small as tol asks; float64 takes over when F stops falling.
+
+    Whether F falls by accident for long depends on how sums are rounded, so on the instruction set: hence three distances.
+    """
     rng = np.random.default_rng(0)
     Z = rng.standard_normal((20_000, 120))
     y = (Z @ rng.standard_normal((120, 10)) / 8 + rng.gumbel(size=(20_000, 10))).argmax(axis=1)
-    X = (Z + 1000).astype(np.float32)
-    given = {"penalty": sm.L2(1e-4), "tol": 1e-6, "method": "gram", "max_iter": 150, "warn": False}
-    result = sm.solve(X, y, **given)
-    assert result.converged
-    assert result.n_iter < 75
+
+    def solved():
+        given = {"penalty": sm.L2(1e-4), "tol": 1e-8, "method": "gram", "max_iter": 150, "warn": False}
+        return [sm.solve((Z + offset).astype(np.float32), y, **given) for offset in (300, 1000, 3000)]
+
+    results = solved()
+    assert all(result.converged for result in results)
+    assert max(result.n_iter for result in results) < 75
     monkeypatch.setattr("softmargin.solvers.engine.STALLED", -1.0)  # the control: not before no step helps any more
-    assert sm.solve(X, y, **given).n_passes > result.n_passes
+    assert sum(result.n_passes for result in solved()) > sum(result.n_passes for result in results)
 
 
 def test_float32_of_a_small_problem_ends_early(monkeypatch):

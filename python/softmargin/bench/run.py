@@ -78,8 +78,14 @@ def blas_threads(threads: int) -> Iterator[None]:
     """BLAS, OpenMP and PyTorch on as many threads as we take."""
     from threadpoolctl import threadpool_limits
 
-    if installed():
-        modules()[0].set_num_threads(threads)
+    torch = modules()[0] if installed() else None
+    before = torch.get_num_threads() if torch else 0
     sm.get_num_threads()  # has the runtime say its number before it is limited
-    with threadpool_limits(threads):
-        yield
+    try:
+        with threadpool_limits(threads):
+            if torch:
+                torch.set_num_threads(threads)
+            yield
+    finally:
+        if torch:
+            torch.set_num_threads(before)

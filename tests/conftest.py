@@ -104,3 +104,17 @@ def implementation(request):
 def eps(implementation):
     """The unit that roundings of the implementation are counted in."""
     return float(np.finfo(implementation.dtype).eps)
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Run a command line in an empty directory; code, stdout and stderr."""
+    from softmargin.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        code = main([str(word) for word in words])
+        return code, *capsys.readouterr()
+
+    return run

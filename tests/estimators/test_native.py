@@ -7,40 +7,16 @@ import pytest
 import scipy.sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_digits, make_classification, make_regression
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.linear_model import HuberRegressor, LogisticRegression, Ridge
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
-from sklearn.utils.validation import _get_feature_names
 
 import softmargin as sm
 from softmargin import LinearClassifier, LinearRegressor
 
-EPS = np.finfo(np.float64).eps
-
-# A gap to which the exact solver is asked to go where numbers are compared; F is flat at the optimum, so that weights are known to
-# about sqrt(2 gap F / alpha): see `of_gap`.
-TIGHT = 1e-13
-
-
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    return X[:400], y[:400]
-
-
-def binary(n=200, d=7, seed=0):
-    X, y = make_classification(n, d, n_informative=5, flip_y=0.1, random_state=seed)
-    return X, y
-
-
-def of_gap(model, alpha):
-    """How far W can be from the optimum's, in norm: F(W) - F* >= alpha / 2 |W - W*|^2."""
-    return np.sqrt(2 * max(model.gap_, EPS) * model.loss_ / alpha)
-
+from .data import binary, of_gap
 
 # -- targets ---------------------------------------------------------------------------------------------------------------
 
@@ -120,84 +96,6 @@ def test_labels_of_another_shape_than_the_models(digits):
         LinearClassifier(**options).partial_fit(X, Y, classes=range(10))
 
 
-# -- the same model, whatever X is kept in ---------------------------------------------------------------------------------
-
-
-def containers(X):
-    """X, whose numbers every one of these holds exactly, in whatever users have it; small integers."""
-    kinds = {
-        "float32": X.astype(np.float32),
-        "float16": X.astype(np.float16),
-        "uint8": X.astype(np.uint8),
-        "int64": X.astype(np.int64),
-        "Fortran order": np.asfortranarray(X),
-        "read-only": np.frombuffer(X.tobytes(), dtype=X.dtype).reshape(X.shape),
-        "list": X.tolist(),
-    }
-    for form in ("csr", "csc", "coo"):
-        for kind in ("array", "matrix"):
-            kinds[f"{form}_{kind}"] = getattr(scipy.sparse, f"{form}_{kind}")(X)
-    return kinds
-
-
-def test_every_container_gives_the_same_model(digits, tmp_path):
-    """To the gap that was asked for: arithmetic in float32 takes other steps to the same optimum."""
-    X, y = digits
-    reference = LinearClassifier(alpha=0.01, tol=1e-10).fit(X, y)
-    kinds = containers(X)
-    mapped = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.uint8, X.shape)
-    mapped[:] = X
-    mapped.flush()
-    kinds["memory map"] = np.load(tmp_path / "X.npy", mmap_mode="r")
-    for name, A in kinds.items():
-        model = LinearClassifier(alpha=0.01, tol=1e-10).fit(A, y)
-        bound = of_gap(reference, 0.01) + of_gap(model, 0.01)
-        np.testing.assert_allclose(model.coef_, reference.coef_, rtol=0, atol=bound, err_msg=name)
-        np.testing.assert_array_equal(model.predict(A), model.predict(X), err_msg=name)
-
-
-@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow", "torch"])
-def test_tables_and_tensors(digits, library):
-    """Each where it is installed: none of them is needed by the package."""
-    module = pytest.importorskip(library, reason=f"{library} is not installed")
-    X, y = digits
-    names = [f"pixel {j}" for j in range(64)]
-    table = {
-        "pandas": lambda: module.DataFrame(X, columns=names),
-        "polars": lambda: module.DataFrame(X, schema=names),
-        "pyarrow": lambda: module.table({name: X[:, j] for j, name in enumerate(names)}),
-        "torch": lambda: module.from_numpy(X),
-    }[library]()
-    model = LinearClassifier(alpha=0.01, tol=1e-10).fit(table, y)
-    np.testing.assert_array_equal(model.coef_, LinearClassifier(alpha=0.01, tol=1e-10).fit(X, y).coef_)
-    np.testing.assert_array_equal(model.predict(table), model.predict(table))
-    if (
-        _get_feature_names(table) is not None
-    ):  # tensors have none, and scikit-learn 1.6 finds none in a table of polars 2
-        assert model.feature_names_in_.tolist() == names
-
-
-def test_X_that_is_not_finite_is_named(digits):
-    X, y = digits
-    bad = X.copy()
-    bad[17, 5] = np.nan
-    for estimator in (LinearClassifier(), LinearClassifier(solver=sm.optimizers.SGD(lr=0.01))):
-        for A in (bad, scipy.sparse.csr_array(bad)):
-            with pytest.raises(
-                ValueError, match=r"^Input X contains NaN.\nX: expected finite values, got nan at row 17, col"
-            ):
-                estimator.fit(A, y)
-    model = LinearClassifier().fit(X, y)
-    for A in (bad, scipy.sparse.csr_array(bad)):
-        with pytest.raises(
-            ValueError, match=r"^Input X contains NaN.\nX: expected finite values, got nan at row 17, column 5$"
-        ):
-            model.predict(A)
-    bad[17, 5] = np.inf
-    with pytest.raises(ValueError, match=r"^Input X contains infinity .*\n.* got inf at row 17, column 5$"):
-        model.predict(bad)
-
-
 # -- weights ---------------------------------------------------------------------------------------------------------------
 
 MODELS = [LinearClassifier(loss) for loss in ("softmax", "hinge", "squared_hinge", "crammer_singer", "logistic")]
@@ -236,63 +134,6 @@ def test_class_weights_are_scikit_learns(digits):
         theirs = LogisticRegression(C=1 / (0.01 * weight.sum()), class_weight=class_weight, tol=1e-10, max_iter=5000)
         theirs.fit(X, y)
         np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
-
-
-# -- the optimum of other packages' models ---------------------------------------------------------------------------------
-
-
-def objective(model, X, y, loss, alpha, **options):
-    """F of a fitted model of anybody, in softmargin's terms."""
-    W, b = np.atleast_2d(model.coef_).astype(float), np.atleast_1d(model.intercept_).astype(float)
-    return sm.loss_and_grad(W, X, y, loss=loss, intercept=b, penalty=sm.L2(alpha), **options).loss
-
-
-def test_the_optimum_is_that_of_LogisticRegression(digits):
-    X, y = digits
-    X = X / 16
-    alpha = 1 / len(y)
-    ours = LinearClassifier(alpha=alpha, tol=1e-9).fit(X, y)
-    theirs = LogisticRegression(C=1.0, solver="newton-cg", tol=1e-10, max_iter=2000).fit(X, y)
-    assert abs(objective(theirs, X, y, "softmax", alpha) / ours.loss_ - 1) < 1e-6
-
-
-def test_the_optimum_is_that_of_LinearSVC():
-    """LIBLINEAR penalises the intercept; with a feature of ones and no intercept it is treated alike."""
-    X, y = binary()
-    ones = np.column_stack([X, np.ones(len(X))])
-    alpha = 1 / len(y)
-    ours = LinearClassifier("squared_hinge", alpha=alpha, tol=1e-9, fit_intercept=False).fit(ones, y)
-    theirs = LinearSVC(C=0.5 * 2, fit_intercept=False, tol=1e-12, max_iter=100000, random_state=0).fit(ones, y)
-    value = objective(theirs, ones, 2 * y - 1, "binary_squared_hinge", alpha)
-    assert abs(value / ours.loss_ - 1) < 1e-6
-
-
-def test_the_optimum_is_that_of_Ridge():
-    X, y = make_regression(150, 12, noise=5.0, random_state=0)
-    theirs = Ridge(alpha=3.0).fit(X, y)
-    ours = LinearRegressor(alpha=2 * 3.0 / 150, tol=1e-12).fit(X, y)
-    assert abs(objective(theirs, X, y, "mse", 2 * 3.0 / 150) / ours.loss_ - 1) < 1e-6
-    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=of_gap(ours, 2 * 3.0 / 150) + 1e-9)
-
-
-def test_the_optimum_is_that_of_HuberRegressor():
-    X, y = make_regression(150, 5, noise=5.0, random_state=0)
-    y[::10] += 500
-    theirs = HuberRegressor(epsilon=1.35, alpha=0.01, tol=1e-9, max_iter=10000).fit(X, y)
-    # With sigma = scale_ fixed, theirs is sigma / 2 per sample of huber(r / sigma) ... in our terms, times 2 sigma, over n.
-    delta, alpha = 1.35 * theirs.scale_, 0.01 * theirs.scale_ / 150
-    ours = LinearRegressor("huber", delta=delta, alpha=alpha, tol=1e-12).fit(X, y)
-    value = objective(theirs, X, y, "huber", alpha, delta=delta)
-    assert abs(value / ours.loss_ - 1) < 1e-6
-
-
-def test_the_hinge_is_k_times_MultiMarginLoss(digits):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    X, y = digits
-    ours = LinearClassifier("hinge", alpha=0.1, tol=1e-4).fit(X, y)
-    scores = torch.from_numpy(X @ ours.coef_.T + ours.intercept_)
-    theirs = 10 * torch.nn.MultiMarginLoss()(scores, torch.from_numpy(y)).item()
-    assert abs(theirs + 0.05 * (ours.coef_**2).sum() - ours.loss_) <= 1e-12 * ours.loss_
 
 
 # -- scikit-learn's machinery ----------------------------------------------------------------------------------------------
@@ -385,97 +226,3 @@ def test_scores_that_were_not_calibrated_are_no_probabilities(digits):
     with pytest.raises(NotFittedError, match=r"^calibrate: expected a fit to its end with calibrate=True"):
         model.predict_proba(X)
     assert model.fit(X, y).predict_proba(X).shape == (400, 10)
-
-
-# -- parameters ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("given", "error", "text"),
-    [
-        ({"loss": "sofmax"}, ValueError, "loss: expected one of 'softmax', .*, got 'sofmax'; did you mean 'softmax'"),
-        ({"loss": "mse"}, ValueError, "loss: expected one of 'softmax', .*, got 'mse'"),
-        ({"penalty": "l3"}, ValueError, "penalty: expected one of 'l2', .*, got 'l3'"),
-        ({"alpha": -1.0}, ValueError, "alpha: expected"),
-        ({"solver": "lbfgs"}, ValueError, "solver: expected one of 'auto', 'exact', 'SGD', .*, got 'lbfgs'"),
-        ({"solver": 3}, TypeError, "solver: expected 'auto', .*, got 3"),
-        (
-            {"solver": "exact", "early_stopping": True},
-            ValueError,
-            "early_stopping: expected its default with solver='exact'",
-        ),
-        ({"solver": "exact", "average": True}, ValueError, "average: expected its default with solver='exact'"),
-        ({"learning_rate": "fast"}, TypeError, "learning_rate: expected a number"),
-        ({"schedule": "cosine"}, TypeError, "schedule: expected None or one of sm.schedules, got 'cosine'"),
-        ({"batch_size": 0}, ValueError, "batch_size: expected an integer at least 1, got 0"),
-        ({"max_epochs": 0}, ValueError, "max_epochs: expected an integer at least 1, got 0"),
-        ({"validation_fraction": 1.5}, ValueError, "validation_fraction: expected a number between 0 and 1, got 1.5"),
-        ({"callbacks": 3}, TypeError, "callbacks: expected functions of one argument, got 3"),
-        ({"max_seconds": 0}, ValueError, "max_seconds: expected"),
-    ],
-)
-def test_parameters_that_cannot_be_honoured(given, error, text):
-    """An error that names the parameter, when `fit` is called, and an estimator that is not half fitted."""
-    X, y = binary()
-    model = LinearClassifier(**given)
-    with pytest.raises(error, match=f"^{text}"):
-        model.fit(X, y)
-    assert not hasattr(model, "coef_")
-
-
-@pytest.mark.parametrize("class_weight", ["auto", "", [1, 2], 3])
-def test_class_weights_that_are_none_of_the_three(class_weight):
-    """What is not known is not taken for "balanced"."""
-    X, y = binary()
-    with pytest.raises(ValueError, match=r"^class_weight: expected a dict, 'balanced' or None, got "):
-        LinearClassifier(class_weight=class_weight).fit(X, y)
-
-
-@pytest.mark.parametrize(
-    ("verbose", "text"),
-    [("a", "verbose: expected an integer, got 'a'"), (None, "verbose: expected an integer, got None")],
-)
-def test_verbose_that_is_no_number(verbose, text):
-    X, y = binary()
-    with pytest.raises(TypeError, match=f"^{text}"):
-        LinearClassifier(verbose=verbose).fit(X, y)
-
-
-def test_rows_held_out_leave_some_to_train_on():
-    X, y = binary(20)
-    share = "^validation_fraction: expected a share that leaves samples of weight to train on$"
-    weight = np.zeros(20)
-    weight[[0, 1]] = 1.0
-    y[[0, 1]] = 0, 1
-    held_out = LinearClassifier("hinge", calibrate=True, validation_fraction=0.99, random_state=3)
-    with pytest.raises(ValueError, match=share):
-        held_out.fit(X, y, sample_weight=weight)
-    with pytest.raises(ValueError, match=r"^early_stopping: expected at least two samples, .* got one$"):
-        LinearRegressor(early_stopping=True).fit(X[:1], [1.0])
-
-
-def test_a_penalty_object_stands_for_itself():
-    X, y = binary()
-    by_name = LinearClassifier(penalty="elasticnet", alpha=0.02, l1_ratio=0.3).fit(X, y)
-    as_object = LinearClassifier(penalty=sm.ElasticNet(0.02, 0.3)).fit(X, y)
-    np.testing.assert_array_equal(by_name.coef_, as_object.coef_)
-    assert np.isnan(LinearClassifier(penalty=None, tol=1e-6).fit(X, y).gap_)  # without a penalty there is no bound
-
-
-@pytest.mark.parametrize("rate", [0.01, "auto"])
-def test_a_rule_by_its_name_has_no_decay_of_its_own(digits, rate):
-    """AdamW by name goes for the F that alpha states, which is Adam's; as an object with its decay it goes elsewhere."""
-    X, y = digits[0] / 16, digits[1]
-    given = {"alpha": 1e-2, "max_epochs": 5, "tol": 0.0, "random_state": 0}
-
-    def W(solver, rate="auto"):
-        with pytest.warns(ConvergenceWarning):  # how far F still fell
-            return LinearClassifier(solver=solver, learning_rate=rate, **given).fit(X, y).coef_
-
-    by_name = W("AdamW", rate)
-    assert np.abs(by_name).max() > 0.01
-    # w *= 1 and Adam's step: the same operations, of which the compiler may contract others.
-    np.testing.assert_allclose(by_name, W("Adam", rate), rtol=1e-10, atol=1e-12)
-    if rate != "auto":
-        np.testing.assert_array_equal(by_name, W(sm.optimizers.AdamW(lr=rate, weight_decay=0.0)))
-        assert np.abs(by_name - W(sm.optimizers.AdamW(lr=rate, weight_decay=1.0))).max() > 1e-3

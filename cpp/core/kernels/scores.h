@@ -18,13 +18,13 @@
 namespace softmargin {
 namespace {
 
-inline constexpr int kMaxScoreBlock = kRegisters == 32 ? 8 : 4;  // outputs in registers
+inline constexpr int kMaxScoreBlock = kRegisters == 32 ? 6 : 4;  // outputs in registers
 
 // Rows in registers beside `outputs` outputs: enough independent sums to hide the latency of a multiply-add, and of 32
 // registers most for sums, so that a load serves more of them (k = 10 by 5 x 4: 96 GFLOP/s on uint8, 5 x 3: 82).
 constexpr int score_rows(int outputs) {
   if (outputs == 1) return 8;
-  if (kRegisters == 32) return outputs <= 4 ? 6 : outputs <= 6 ? 4 : 3;
+  if (kRegisters == 32) return outputs <= 4 ? 6 : 4;
   return outputs == 2 ? 4 : 3;
 }
 

@@ -1,4 +1,4 @@
-"""What arguments become, what is copied and what is not, and the exact words of every refusal."""
+"""What X, W and scalars become, what is copied and what is not, and the exact words of every refusal."""
 
 import re
 
@@ -25,11 +25,6 @@ from softmargin._validation import (
 )
 
 from .refusals import refusal
-
-CLASSES = {"target": "classes", "distributions": False}
-SOFTMAX = {"target": "classes", "distributions": True}
-SIGNS = {"target": "signs"}
-REAL = {"target": "real"}
 
 
 def scores_of(X):

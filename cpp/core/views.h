@@ -7,8 +7,9 @@ namespace softmargin {
 
 using std::int64_t;
 
-// Rows per tile: the unit in which rows are read, scored and differentiated. 24 = 8 x 3 register rows of the score
-// kernel; 24 rows of 3072 float32 are 288 kB and stay in a 1 MB L2 between the score and the gradient kernel.
+// Rows per tile: the unit in which rows are read, scored and differentiated. 24 is a multiple of the 3, 4, 6 or 8 rows
+// that the score kernel has in registers; 24 rows of 3072 float32 are 288 kB and stay in a 1 MB L2 between the score
+// and the gradient kernel.
 inline constexpr int kTileRows = 24;
 
 // Features per panel of a packed dense matrix (packed.h): one AVX-512 register of float32, a cache line.

@@ -2,6 +2,7 @@
 #include "coordinates.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "buffer.h"
 #include "errors.h"
@@ -117,30 +118,39 @@ void fetch_weights(const Entries& row, int lanes, const double* W) {
   for (int64_t e = 0; e < count; ++e) __builtin_prefetch(W + static_cast<int64_t>(row.indices[e]) * lanes, 1);
 }
 
-// s [lanes] += W x_i, W [n_features][lanes], in four sums each, so that none waits for the one before.
-template <int lanes, class Entries>
-void add_scores(const Entries& row, const double* W, double* s) {
-  double sum[4][lanes] = {};
-  const auto add = [&](int64_t e, double* own) {
-    const double x = static_cast<double>(row.values[e]);
-    const double* w = W + static_cast<int64_t>(row.indices[e]) * lanes;
-    for (int l = 0; l < lanes; ++l) own[l] += w[l] * x;
-  };
+// Numbers of the outputs that lie side by side: one vector, which the compiler does not make of a loop over two of
+// them.
+template <int lanes>
+struct LanesOf {
+  using type = double;
+};
+template <>
+struct LanesOf<2> {
+  using type [[gnu::vector_size(16), gnu::aligned(8), gnu::may_alias]] = double;
+};
+template <int lanes>
+using Lanes = typename LanesOf<lanes>::type;
+
+// W x_i, W [n_features] of lanes, in four sums, so that none waits for the one before.
+template <class L, class Entries>
+L scores(const Entries& row, const L* W) {
+  L sum[4] = {};
   int64_t e = 0;
   for (; e + 4 <= row.count; e += 4) {
-    for (int i = 0; i < 4; ++i) add(e + i, sum[i]);
+    for (int i = 0; i < 4; ++i) sum[i] += W[row.indices[e + i]] * static_cast<double>(row.values[e + i]);
   }
-  for (; e < row.count; ++e) add(e, sum[0]);
-  for (int l = 0; l < lanes; ++l) s[l] += (sum[0][l] + sum[1][l]) + (sum[2][l] + sum[3][l]);
+  for (; e < row.count; ++e) sum[0] += W[row.indices[e]] * static_cast<double>(row.values[e]);
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-// W [n_features][lanes] -= along [lanes] times the row.
-template <int lanes, class Entries>
-void subtract(const Entries& row, const double* along, const double* feature_scale, double* W) {
-  for (int64_t e = 0; e < row.count; ++e) {
-    const auto j = static_cast<int64_t>(row.indices[e]);
-    const double x = static_cast<double>(row.values[e]) * (feature_scale ? feature_scale[j] : 1.0);
-    for (int l = 0; l < lanes; ++l) W[j * lanes + l] -= along[l] * x;
+// W [n_features] -= along times the row.
+template <class L, class Entries>
+void subtract(const Entries& row, L along, const double* feature_scale, L* W) {
+  if (feature_scale) {
+    for (int64_t e = 0; e < row.count; ++e)
+      W[row.indices[e]] -= along * (static_cast<double>(row.values[e]) * feature_scale[row.indices[e]]);
+  } else {
+    for (int64_t e = 0; e < row.count; ++e) W[row.indices[e]] -= along * static_cast<double>(row.values[e]);
   }
 }
 
@@ -178,10 +188,12 @@ void visit_row(const Coordinates& p, Step step, int64_t i, int64_t first, Totals
   }
   if (all) return;
   const auto row = Layout::row(*p.X, i);
-  double* W = p.W + first * p.X->n_features;
+  using L = Lanes<lanes>;
+  auto* W = reinterpret_cast<L*>(p.W + first * p.X->n_features);
+  const L scores_of_row = scores(row, W);
   double s[lanes], along[lanes];
-  for (int l = 0; l < lanes; ++l) s[l] = b[l];
-  add_scores<lanes>(row, W, s);
+  std::memcpy(s, &scores_of_row, sizeof s);
+  for (int l = 0; l < lanes; ++l) s[l] += b[l];
   const double share = w / p.total_weight;
   bool moved = false;
   for (int l = 0; l < lanes; ++l) {
@@ -190,7 +202,10 @@ void visit_row(const Coordinates& p, Step step, int64_t i, int64_t first, Totals
     b[l] -= by / p.pull;
     moved = moved || by != 0;
   }
-  if (moved) subtract<lanes>(row, along, p.feature_scale, W);
+  if (!moved) return;
+  L step_of_lanes;
+  std::memcpy(&step_of_lanes, along, sizeof along);
+  subtract(row, step_of_lanes, p.feature_scale, W);
 }
 
 }  // namespace

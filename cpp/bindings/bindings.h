@@ -13,6 +13,7 @@ void bind_objective(pybind11::module_& m);
 void bind_rowwise(pybind11::module_& m);
 void bind_coordinates(pybind11::module_& m);
 void bind_gram(pybind11::module_& m);
+void bind_newton(pybind11::module_& m);
 void bind_machine(pybind11::module_& m);
 void bind_train(pybind11::module_& m);
 

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, m) {
   softmargin::bind_rowwise(m);
   softmargin::bind_coordinates(m);
   softmargin::bind_gram(m);
+  softmargin::bind_newton(m);
   softmargin::bind_train(m);
   softmargin::bind_machine(m);
 }

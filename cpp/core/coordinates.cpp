@@ -94,10 +94,6 @@ Step step_of(int loss) {
   return step;
 }
 
-double target_of(const LossData<double>& data, int64_t n_outputs, int64_t i, int64_t c) {
-  return data.y.labels ? (data.y.labels[i] == c ? 1.0 : -1.0) : data.y.values[i * n_outputs + c];
-}
-
 // The entries of a row, which random order keeps the hardware from fetching ahead.
 template <class Entries>
 void fetch(const Entries& row) {

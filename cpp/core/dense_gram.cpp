@@ -2,6 +2,7 @@
 #include "dense_gram.h"
 
 #include "buffer.h"
+#include "centred_rows.h"
 #include "dispatch.h"
 #include "kernels/table.h"
 
@@ -27,28 +28,6 @@ struct Room {
   Buffer<int64_t> place;
   Buffer<double> weight, weighted;
 };
-
-// Z [rows.count][padded] = the rows, centred, scaled and with a one behind; what is padded stays 0.
-template <class Layout>
-void convert(const MatrixView& X, const Rows& rows, const double* centre, const double* scale, int64_t padded,
-             double* Z) {
-  const int64_t d = X.n_features;
-  for (int64_t r = 0; r < rows.count; ++r, Z += padded) {
-    const auto* x = Layout::row(X, row_index(rows, r));
-    for (int64_t j = 0; j < d; ++j) Z[j] = Layout::as_double(x[j]) - centre[j];
-    for (int64_t j = 0; scale && j < d; ++j) Z[j] *= scale[j];
-    Z[d] = 1;
-  }
-}
-
-void convert_rows(const MatrixView& X, const Rows& rows, const double* centre, const double* scale, int64_t padded,
-                  double* Z) {
-  Layouts::for_each([&]<class Layout>(int layout) {
-    if constexpr (Layout::width > 1) {
-      if (layout == X.layout) convert<Layout>(X, rows, centre, scale, padded, Z);
-    }
-  });
-}
 
 }  // namespace
 
@@ -80,7 +59,7 @@ void dense_gram(const MatrixView& X, const Rows& rows, const double* centre, con
         share_of(n_weights * strips, static_cast<int>(static_cast<int64_t>(s) % groups), static_cast<int>(groups));
     const int64_t first = left[s].begin, count = minimum(at_once, left[s].end - first);
     left[s].begin += count;
-    convert_rows(X, {rows.order, rows.first + first, count}, centre, scale, padded, room.Z.data());
+    centred_rows(X, {rows.order, rows.first + first, count}, centre, scale, padded, room.Z.data());
     for (int64_t p = own.begin / strips; p * strips < own.end; ++p) {
       GramRows active{room.Z.data(), padded, room.place.data(), room.weight.data(), 0};
       for (int64_t r = 0; r < count; ++r) {  // losses that are flat have no curvature for many rows

@@ -111,6 +111,30 @@ def dense_gram(
 def scores(W: _Array, b: _Array | None, X: Matrix, num_threads: int = 0) -> _Array: ...
 
 @final
+class Newton:
+    def __init__(
+        self,
+        problem: Problem,
+        W: NDArray[np.float64],
+        *,
+        centre: NDArray[np.float64],
+        scale: NDArray[np.float64] | None,
+        l2: float,
+        intercept_penalty: float,
+        fit_intercept: bool,
+        levels: int = 0,
+        weaker: float = 0.1,
+        settled: float = 0.0,
+    ) -> None: ...
+    def step(self, enough: float, *, num_threads: int = 0) -> int: ...
+    @property
+    def W(self) -> NDArray[np.float64]: ...
+    @property
+    def F(self) -> float: ...
+    @property
+    def gap(self) -> float: ...
+
+@final
 class Trainer:
     def __init__(
         self,

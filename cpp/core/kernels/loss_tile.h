@@ -20,6 +20,11 @@ struct LossData {
 
 namespace {
 
+// The target of row i and output c of a loss of each output alone: labels mean one-versus-rest.
+inline double target_of(const LossData<double>& data, int64_t n_outputs, int64_t i, int64_t c) {
+  return data.y.labels ? (data.y.labels[i] == c ? 1.0 : -1.0) : data.y.values[i * n_outputs + c];
+}
+
 // f(r, row of X) for the rows of a tile: without the question for an order in the loop, a run of rows becomes vector
 // code.
 template <class F>

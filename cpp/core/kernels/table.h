@@ -10,6 +10,7 @@
 #include "loss_tile.h"
 #include "machine.h"
 #include "moments.h"
+#include "rows.h"
 #include "scratch.h"
 #include "update.h"
 
@@ -75,6 +76,8 @@ struct KernelTable {
   Kernels<double> f64;
   void (*moments[kLayouts])(const MatrixView&, const Rows&, Features, const double* sample_weight, const Moments&);
   void (*add_gram)(const GramRows&, int64_t column, double* weighted, double* G);
+  void (*multiply_rows)(const double* Z, int64_t padded, int64_t count, const double* w, double* s);
+  void (*combine_rows)(const double* Z, int64_t padded, int64_t count, const double* d, double* g);
 };
 
 extern const KernelTable table_baseline, table_avx2, table_avx512;

@@ -40,7 +40,7 @@ consteval Kernels<T> make_kernels() {
 }
 
 consteval KernelTable make_table() {
-  KernelTable table{make_kernels<float>(), make_kernels<double>(), {}, &add_gram};
+  KernelTable table{make_kernels<float>(), make_kernels<double>(), {}, &add_gram, &multiply_rows, &combine_rows};
   Layouts::for_each([&]<class Layout>(int i) { table.moments[i] = &add_moments<Layout>; });
   return table;
 }

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from .lbfgs import Memory
 from .line_search import best_steps
 from .metric import Metric
-from .problem import Array, Float, LinearProblem
+from .problem import Array, Float, LinearProblem, not_finite
 
 # A step is taken if F falls by this share of what the slope promises ...
 SUFFICIENT = 1e-4
@@ -70,9 +70,7 @@ class Descent:
             self.use("float64")
             return
         if not np.isfinite(self.F):
-            raise FloatingPointError(
-                f"F is {self.F:g} at the start: expected y, X and weights of a size whose loss is finite"
-            )
+            raise not_finite(self.F)
         self.S, self._other = self._other, self.S
 
     def _evaluate(self, x: Float) -> tuple[float, Float]:

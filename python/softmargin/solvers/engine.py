@@ -19,6 +19,8 @@ from .interior import Interior
 from .lookout import Lookout, gradient_norm, plain_gap
 from .metric import Exact, Metric
 from .metrics import MOST_UNKNOWNS, Metrics
+from .newton import SeparateNewton
+from .newton import applies as outputs_apart
 from .problem import Array, Float, LinearProblem, Stopped
 from .results import SolveInfo, SolveRecord
 from .row_space import RowSpace
@@ -56,6 +58,11 @@ ROUNDED_STEP = 1e-6
 
 # Newton's steps that are too long or too short, after which the optimum is approached by way of stronger penalties.
 PATIENCE = 3
+
+
+Solver = (
+    RowSpace | CoordinateAscent | Interior | SeparateNewton
+)  # what steps and certifies by itself, as `_on_rows` asks for it
 
 
 class Limits(NamedTuple):
@@ -105,7 +112,7 @@ class Engine:
         self.first_norm = 0.0
         self.lookout = Lookout(problem)
         self.gradient_norm = np.inf
-        self.on_rows: RowSpace | CoordinateAscent | Interior | None = None  # at work, or stopped
+        self.on_rows: Solver | None = None  # at work, or stopped
 
     def run(self) -> Checked:
         """Return the best point found, certified."""
@@ -177,6 +184,11 @@ class Engine:
             self.method = "newton"
             if self.gap > NO_START:
                 self.x = start
+        if self.method == "newton" and outputs_apart(self.problem):
+            newton = SeparateNewton(self.problem, self.x)
+            if self._on_rows(newton):
+                self._finish_newton(newton)
+                return
         if not self.problem.is_smooth:
             value, _ = self.problem.smooth(self.x, self.dtype)
             self.rounds = Rounds(self.problem, value, A)
@@ -317,7 +329,7 @@ class Engine:
         descent.restart()
         self._begin_round(descent)
 
-    def _on_rows(self, solver: RowSpace | CoordinateAscent | Interior) -> bool:
+    def _on_rows(self, solver: Solver) -> bool:
         """Work on the coefficients of the rows; False if the method ends before the tolerance is reached."""
         strictness, moved, self.on_rows = 1.0, True, solver
         first = solver.gradient_norm or 1.0
@@ -349,12 +361,22 @@ class Engine:
         self.fruitless = 0
         return False
 
-    def _enough(self, solver: RowSpace | CoordinateAscent | Interior, strictness: float) -> bool:
+    def _enough(self, solver: Solver, strictness: float) -> bool:
         """Whether it is time to look at the certificate."""
         tol = self._tolerance(solver.F)
         if isinstance(solver, RowSpace) and self.rounds is not None:
             return self.rounds.over(solver.gap, solver.gradient_norm, tol)
         return solver.gap <= strictness * tol
+
+    def _finish_newton(self, newton: SeparateNewton) -> None:
+        """Go on towards rounding, which takes a step or two."""
+        before = self.n_iter
+        while self.done() and np.isinf(self.limits.above) and newton.step():
+            self.n_iter += 1
+            self.gradient_norm = newton.gradient_norm / (self.first_norm or 1.0)
+            self._record(newton.F, None, newton.x)
+        if self.n_iter > before:
+            self._check(self.x)
 
     def _finish_interior(self, interior: Interior) -> None:
         """The same by steps of an interior-point method, whose last ones gain two digits each."""

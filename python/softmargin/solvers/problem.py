@@ -31,6 +31,11 @@ class Stopped(Exception):
     """max_seconds are over: raised between two passes, answered by returning the best point so far."""
 
 
+def not_finite(F: float) -> FloatingPointError:
+    """Return the error of a start from where nothing can be found."""
+    return FloatingPointError(f"F is {F:g} at the start: expected y, X and weights of a size whose loss is finite")
+
+
 class Regularizer(NamedTuple):
     """alpha R(W) = l1 ||W||_1 + l2/2 ||W||^2, and the penalty of the intercept, intercept/2 ||b||^2."""
 

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import softmargin as sm
 from softmargin import _core, reference
@@ -159,3 +160,20 @@ def test_distributions_that_sum_to_one_up_to_rounding(scale):
     checked = Certificate(problem).check(problem.from_raw(result.W, result.intercept))
     assert checked.dual <= checked.F + 1e-13
     assert checked.gap <= 1e-6
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_a_row_is_added_as_it_would_be_dense(standardize):
+    """An entry that comes twice counts twice, and the centre is taken off where there are no entries."""
+    rng = np.random.default_rng(0)
+    values, indices = rng.normal(size=7), np.array([0, 3, 3, 1, 2, 0, 3])
+    X = scipy.sparse.csr_array((values, indices, [0, 3, 3, 5, 7]), shape=(4, 5))
+    y = np.array([-1.0, 1.0, 1.0, -1.0])
+    for matrix in (X, X.toarray()):
+        problem = made(matrix, y, 1, "logistic", {}, standardize=standardize)
+        assert problem.is_centred
+        for i in range(4):
+            out = rng.normal(size=5)
+            expected = out - 0.3 * (X.toarray()[i] - problem.centre) * problem.inverse_scale
+            problem.add_row(out, -0.3, i)
+            np.testing.assert_allclose(out, expected, rtol=1e-14, atol=1e-15)

@@ -115,7 +115,7 @@ class Balance:
             return None
         A[rows, outputs] -= np.divide(amount, weight[rows], out=np.zeros_like(r), where=r != 0)
         for c in np.flatnonzero(r):
-            G[c] -= r[c] * self.problem.rows(rows[c : c + 1], "float64")[0]
+            self.problem.add_row(G[c], -r[c], rows[c])
         return G
 
     def _between_classes(self, A: Float, G: Float, r: Float) -> Float:
@@ -141,9 +141,8 @@ class Balance:
             move = amount * weight.sum() / weight[row]
             A[row, much] -= move
             A[row, little] += move
-            z = self.problem.rows(np.array([row]), "float64")[0]
-            G[much] -= amount * z
-            G[little] += amount * z
+            self.problem.add_row(G[much], -amount, row)
+            self.problem.add_row(G[little], amount, row)
             r[much] -= amount
             r[little] += amount
         return G

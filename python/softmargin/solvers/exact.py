@@ -204,9 +204,11 @@ def solve(
         chosen = choose("method", method, METHODS)
         if chosen == "auto":
             chosen = automatic(problem)
-        x = problem.from_raw(
-            np.zeros((k, matrix.n_features)) if W is None else W.astype(np.float64), np.zeros(k) if b is None else b
-        )
+        x = np.zeros(problem.size)
+        if W is not None:
+            x = problem.from_raw(W.astype(np.float64), np.zeros(k) if b is None else b)
+        elif b is not None:
+            x[problem.n_weights :] = b
         engine = Engine(problem, x, chosen, limits, arithmetic(problem, chosen), callback=callback)
         result = finish(engine, start)
     if warned:

@@ -169,6 +169,17 @@ class LinearProblem:
             block *= self.inverse_scale.astype(dtype)
         return np.asarray(block)
 
+    def add_row(self, out: Float, amount: float, i: int) -> None:
+        """Add `amount` times sample i, centred and scaled, to out (n_features,): of a sparse X without making it dense."""
+        if not self.is_sparse():
+            out += amount * self.rows(slice(i, i + 1), "float64")[0]
+            return
+        values, indices, indptr = self.data.matrix.core.arrays
+        own = slice(indptr[i], indptr[i + 1])
+        np.add.at(out, indices[own], amount * values[own].astype(np.float64) * self.inverse_scale[indices[own]])
+        if self.is_centred:
+            out -= amount * self.centre * self.inverse_scale
+
     def sparse(self) -> Any:
         """Return X as scipy's CSR over the same arrays."""
         return csr_of(self.data)

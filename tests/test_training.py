@@ -65,6 +65,18 @@ def test_awkward_sizes_and_batches():
             assert got.n_steps == 2 * math.ceil(n / min(batch_size or n, n))
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_batches_by_halves(threads):
+    """Of 2^17 numbers and more, where one or two threads take the gradient with the scores; 1003 features leave a panel unfilled."""
+    rng = np.random.default_rng(2)
+    n, d = 300, 1003
+    data, y = rng.normal(size=(n, d)), rng.integers(0, 3, n)
+    options = {"batch_size": 140, "epochs": 3, "rng": SEED, "penalty": sm.L2(0.1)}
+    options |= {"optimizer": sm.optimizers.Adam(lr=0.01), "standardize": True}
+    # Adam magnifies the roundings of small gradients: 9 steps of 1e-16 stay far below 1e-10.
+    close(sm.fit(data, y, num_threads=threads, **options), reference.fit(data, y, **options), 1e-10)
+
+
 def test_layouts_agree():
     """uint8, float16 and rows with gaps are trained on as their float64 copies are."""
     images = RNG.integers(0, 256, (N, D)).astype(np.uint8)

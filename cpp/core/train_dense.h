@@ -35,7 +35,7 @@ class DenseTrainer final : public Trainer<T> {
     for (int i = 0; i < threads_; ++i)
       locals_.push_back({Buffer<T>(problem.n_outputs), Buffer<double>(problem.n_outputs)});
     if (options_.batch_size <= kMaxBatchInCache && problem.multiply_adds(options_.batch_size) <= kMaxStepWork)
-      phases_ = std::make_unique<TwoPhase<T>>(problem_, options_.batch_size, threads_);
+      phases_ = std::make_unique<TwoPhase<T>>(problem_, options_.batch_size, threads_, true);
   }
 
   void weights_changed() override {
@@ -92,7 +92,10 @@ class DenseTrainer final : public Trainer<T> {
         const bool finite = phases_->finite();
         const double loss = finite ? factor * phases_->loss(rows) + penalty : 0;
         if (!finite || loss - loss != 0) {
-          if (leader) outcome = finite ? Outcome::bad_loss : Outcome::bad_scores, bad_loss = loss;
+          if (leader) {
+            outcome = finite ? Outcome::bad_loss : Outcome::bad_scores, bad_loss = loss;
+            phases_->forget();
+          }
           return;
         }
         if (!team.phase([&] {

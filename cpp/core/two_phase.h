@@ -1,5 +1,9 @@
 // One block of rows on a team of threads: rows are split for the scores, features for the gradient, nothing is reduced
 // across threads.
+//
+// But for batches too large for the caches on one or two threads: there each half of the rows has a gradient of its
+// own, worked out with the scores while its rows are in the L1 and L2 and the next ones are on their way, and the two
+// are added feature by feature. More threads add up the same halves in the same order, so that the bits are the same.
 #pragma once
 
 #include "objective.h"
@@ -12,10 +16,14 @@ inline constexpr int64_t kMostNarrowRows = 256;
 // dW of a tile of features is added to for all rows of a block, and should stay in the L2 meanwhile: 256 kB of float32.
 inline constexpr int64_t kStepWeights = int64_t{64} << 10;
 
+// Numbers of a batch from which on it goes by halves: half a MB of float32 (50 000 x 3072, epochs of Adam, two threads,
+// in proportion to those without: batches of 256 0.83, 128 0.90, 64 0.94, 32 1.1).
+inline constexpr int64_t kHalvesFrom = int64_t{1} << 17;
+
 template <class T>
 class TwoPhase {
  public:
-  TwoPhase(const Problem<T>& problem, int64_t max_rows, int threads)
+  TwoPhase(const Problem<T>& problem, int64_t max_rows, int threads, bool halves = false)
       : problem_(problem),
         layout_(problem.layout()),
         packing_(problem.packing()),
@@ -26,7 +34,11 @@ class TwoPhase {
         db_(max_tiles_ * problem.n_outputs),
         part_size_(
             layout_.gradient_wide ? 0 : minimum<int64_t>(kFeatureTile, padded_features(packing_)) * problem.n_outputs),
-        parts_(Buffer<T>::zeros(threads * part_size_)) {}
+        parts_(Buffer<T>::zeros(2 * threads * part_size_)),
+        halves_(Buffer<T>::zeros(halves && threads <= 2 && max_rows * problem.X.n_features >= kHalvesFrom &&
+                                         !layout_.gradient_wide && problem.n_outputs <= kScoreOutputs
+                                     ? 2 * packed_size(packing_)
+                                     : 0)) {}
 
   // Tiles of a block of rows: of kTileRows, or of few enough rows that eight threads find work in a small batch, if it
   // is any work at all.
@@ -36,21 +48,20 @@ class TwoPhase {
     return full > small ? full + full % 2 : problem_.multiply_adds(n_rows) < kSmallWork ? full : small;
   }
 
-  // Phase 1, this thread's share of the tiles: scores, loss and dS.
+  // Phase 1, this thread's share of the tiles: scores, loss and dS; and the gradient, where each half has its own.
   void scores(Team& team, const Rows& rows, const T* W, const T* b) {
-    const int64_t n = tiles_of(rows.count), k = problem_.n_outputs;
-    Scratch<T> scratch = workspace_.scratch(team.rank());
-    const Share own = share_of(n, team.rank(), team.size());
-    for (int64_t t = own.begin; t < own.end; ++t) {
-      T* S = S_.data() + t * k * kTileRows;
-      const Rows part = tile(rows, t, n);
-      // Behind the last tile of this thread comes its first one in the next block or batch.
-      if (t + 1 == own.end) scratch.next = tile(rows, own.begin, n).first + rows.count;
-      clear(t);
-      if (!softmargin::differentiate(problem_, part, W, b, S, scratch, workspace_.targets(team.rank()), &loss_[t],
-                                     db_.data() + t * k)) {
-        finite_.store(false, std::memory_order_relaxed);
-      }
+    const int64_t n = tiles_of(rows.count);
+    if (halves_.empty() || !by_halves(rows)) {
+      const Share own = share_of(n, team.rank(), team.size());
+      return each_scores(team, rows, own, workspace_.scratch(team.rank()), W, b, [](const Rows&, const T*, auto&) {});
+    }
+    const Share own = share_of(2, team.rank(), team.size());
+    const Features all{0, problem_.X.n_features};
+    for (int64_t half = own.begin; half < own.end; ++half) {
+      each_scores(team, rows, {n * half / 2, n * (half + 1) / 2}, workspace_.scratch(team.rank(), kTileRows / 2), W, b,
+                  [&](const Rows& part, const T* dS, const Scratch<T>& scratch) {
+                    layout_.gradient(problem_.X, part, all, dS, problem_.n_outputs, of_half(half), scratch, true);
+                  });
     }
   }
 
@@ -66,6 +77,11 @@ class TwoPhase {
 
   // Between the phases: whether all scores were finite; the same answer on all threads.
   bool finite() const { return finite_.load(std::memory_order_relaxed); }
+
+  // To be called by one thread where phase 2 is left out.
+  void forget() {
+    if (!halves_.empty()) std::memset(halves_.data(), 0, static_cast<std::size_t>(halves_.size()) * sizeof(T));
+  }
 
   double loss(const Rows& rows) const {
     double total = 0;
@@ -102,15 +118,24 @@ class TwoPhase {
     const int64_t n = tiles_of(rows.count), k = problem_.n_outputs;
     const Scratch<T> scratch = workspace_.scratch(team.rank());
     const int64_t step = layout_.gradient_wide ? own.end - own.begin : feature_step();
-    const bool narrow = !accumulate && !layout_.gradient_wide && rows.count <= kMostNarrowRows;
+    const bool narrow = !accumulate && is_narrow(rows);
     const bool pairs = !layout_.gradient_wide && k > kScoreOutputs && rows.count == n * kTileRows;
     const int64_t together = pairs ? 2 : 1;
     for (int64_t j = own.begin; j < own.end; j += step) {
       const Features part{j, minimum(j + step, own.end)};
-      double* g = G + packed_offset(packing_, j);
-      const int64_t size = packed_offset(packing_, part.end) - packed_offset(packing_, part.begin);
+      const int64_t offset = packed_offset(packing_, j);
+      double* g = G + offset;
+      const int64_t size = packed_offset(packing_, part.end) - offset;
+      T* sum = parts_.data() + 2 * team.rank() * part_size_;
+      if (narrow && by_halves(rows)) {
+        T* second = sum + part_size_;
+        for (int64_t half = 0; half < 2; ++half) take_half(rows, half, part, half == 0 ? sum : second, size, scratch);
+        for (int64_t i = 0; i < size; ++i) sum[i] += second[i], second[i] = 0;
+        f(part, static_cast<const T*>(sum));
+        std::memset(sum, 0, static_cast<std::size_t>(size) * sizeof(T));
+        continue;
+      }
       if (!accumulate && !narrow) std::memset(g, 0, static_cast<std::size_t>(size) * sizeof(double));
-      T* sum = parts_.data() + team.rank() * part_size_;
       int64_t summed = 0;
       for (int64_t t = 0; t < n; t += together) {
         Rows tile_rows = tile(rows, t, n);
@@ -155,6 +180,46 @@ class TwoPhase {
     return minimum<int64_t>(kFeatureTile, maximum<int64_t>(kStepWeights / problem_.n_outputs / kChunk, 1) * kChunk);
   }
 
+  // Phase 1 of the tiles `own`, each followed by then(its rows, dS, scratch).
+  template <class F>
+  void each_scores(Team& team, const Rows& rows, Share own, Scratch<T> scratch, const T* W, const T* b, F&& then) {
+    const int64_t n = tiles_of(rows.count), k = problem_.n_outputs;
+    for (int64_t t = own.begin; t < own.end; ++t) {
+      T* S = S_.data() + t * k * kTileRows;
+      const Rows part = tile(rows, t, n);
+      // Behind the last tile of this thread comes its first one in the next block or batch.
+      if (t + 1 == own.end) scratch.next = tile(rows, own.begin, n).first + rows.count;
+      clear(t);
+      if (!softmargin::differentiate(problem_, part, W, b, S, scratch, workspace_.targets(team.rank()), &loss_[t],
+                                     db_.data() + t * k)) {
+        finite_.store(false, std::memory_order_relaxed);
+      }
+      then(part, static_cast<const T*>(S), scratch);
+    }
+  }
+
+  // Whether the gradient is summed in T alone.
+  bool is_narrow(const Rows& rows) const { return !layout_.gradient_wide && rows.count <= kMostNarrowRows; }
+
+  bool by_halves(const Rows& rows) const {
+    return is_narrow(rows) && problem_.n_outputs <= kScoreOutputs && rows.count * problem_.X.n_features >= kHalvesFrom;
+  }
+
+  T* of_half(int64_t half) { return halves_.data() + half * packed_size(packing_); }
+
+  // The gradient of half of the rows in some features: what phase 1 has left, which is then 0 again, or now.
+  void take_half(const Rows& rows, int64_t half, Features part, T* sum, int64_t size, const Scratch<T>& scratch) {
+    const int64_t n = tiles_of(rows.count), k = problem_.n_outputs;
+    if (!halves_.empty()) {
+      T* own = of_half(half) + packed_offset(packing_, part.begin);
+      std::memcpy(sum, own, static_cast<std::size_t>(size) * sizeof(T));
+      std::memset(own, 0, static_cast<std::size_t>(size) * sizeof(T));
+      return;
+    }
+    for (int64_t t = n * half / 2; t < n * (half + 1) / 2; ++t)
+      layout_.gradient(problem_.X, tile(rows, t, n), part, S_.data() + t * k * kTileRows, k, sum, scratch, false);
+  }
+
   void clear(int64_t t) {
     loss_[t] = 0;
     for (int64_t c = 0; c < problem_.n_outputs; ++c) db_[t * problem_.n_outputs + c] = 0;
@@ -168,7 +233,8 @@ class TwoPhase {
   Buffer<T> S_;
   Buffer<double> loss_, db_;
   int64_t part_size_;
-  Buffer<T> parts_;  // one a thread
+  Buffer<T> parts_;   // two a thread
+  Buffer<T> halves_;  // gradients (packed) of the halves of a batch, 0 between two batches; empty on more threads
   std::atomic<bool> finite_{true};
 };
 

@@ -116,6 +116,17 @@ def test_fit_sample_by_sample(standardize):
         assert len(fit_bits(form, y, batch_size=1, epochs=1, **options)) == 1
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_fit_by_halves(dtype):
+    """Batches of 2^17 numbers go by halves, each with a gradient of its own on two threads; the last one of an epoch is smaller."""
+    n, d = 430, 1003
+    X, y = RNG.integers(0, 256, (n, d)).astype(dtype), RNG.integers(0, 3, n)
+    assert 140 * d > 2**17 > 10 * d
+    for rule, standardize in itertools.product(RULES, (False, True)):
+        options = {"standardize": standardize, "batch_size": 140, "epochs": 2, "penalty": sm.L2(0.1)}
+        assert len(fit_bits(X / 255 if dtype != np.uint8 else X, y, optimizer=rule, **options)) == 1
+
+
 def test_fit_of_batches_beyond_the_cache():
     """Batches above 4096 rows take the gradient of the objective first."""
     X, y = RNG.normal(size=(5000, 65)).astype(np.float32), RNG.integers(0, 3, 5000)

@@ -93,6 +93,7 @@ def test_steps_are_newtons_and_end_where_the_slope_does(loss, case):
     while steps < 30:
         assert pytest.approx(numpy.F(W), rel=1e-12) == solver.F
         p, g = numpy.directions(W), numpy.gradient(W)
+        assert solver.gradient_norm == pytest.approx(np.linalg.norm(g), rel=1e-6, abs=1e-12)
         if not solver.step():
             break
         steps += 1
@@ -149,6 +150,7 @@ def test_digits_in_few_steps():
     result = sm.solve(digits, y, **options)
     assert (result.method, result.converged) == ("newton", True)
     assert result.n_iter <= 90
+    assert 0 < result.gradient_norm < 1e-6
     other = sm.solve(digits, y, method="interior", **options)
     assert result.loss == pytest.approx(other.loss, rel=1e-9)
 

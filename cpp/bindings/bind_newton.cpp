@@ -1,6 +1,8 @@
 // Newton's method of outputs that are apart, with LAPACK as scipy has it.
 #include "core/newton.h"
 
+#include <cmath>
+
 #include "arrays.h"
 #include "bindings.h"
 
@@ -44,6 +46,7 @@ class NewtonObject {
 
   double F() const { return total(&Newton::objective); }
   double gap() const { return total(&Newton::gap); }
+  double gradient_norm() const { return std::sqrt(total(&Newton::gradient_square)); }
 
  private:
   static Newton make(const ProblemObject& problem, const py::object& centre, const py::object& scale,
@@ -90,6 +93,7 @@ void bind_newton(py::module_& m) {
       .def("step", &NewtonObject::step, py::arg("enough"), py::kw_only(), py::arg("num_threads") = 0)
       .def_property_readonly("W", &NewtonObject::weights)
       .def_property_readonly("F", &NewtonObject::F)
+      .def_property_readonly("gradient_norm", &NewtonObject::gradient_norm)
       .def_property_readonly("gap", &NewtonObject::gap);
 }
 

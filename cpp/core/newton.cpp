@@ -218,6 +218,7 @@ void Newton::look(const KernelTable& table, const LossData<double>& data, int64_
   Output& output = of_[static_cast<std::size_t>(c)];
   const double squares = dot(w, w, m_ - 1), stronger = output.l2 - options_.l2;
   output.own_F = loss + 0.5 * options_.l2 * squares + 0.5 * options_.intercept_penalty * b * b;
+  output.gradient_square = dot(g, g, m_);
   output.gap = dot(g, g, m_ - 1) / (2 * options_.l2) + 0.5 * g[m_ - 1] * g[m_ - 1] / maximum(curvature, kLeast);
   output.F = output.own_F + 0.5 * stronger * squares;
   for (int64_t j = 0; j < m_ - 1; ++j) g[j] += stronger * w[j];

@@ -50,16 +50,18 @@ class Newton {
   const double* weights(int64_t c) const { return W_.data() + c * padded_; }
   // F with the penalty that is asked for.
   double objective(int64_t c) const { return of_[static_cast<std::size_t>(c)].own_F; }
+  // The squared length of its gradient.
+  double gradient_square(int64_t c) const { return of_[static_cast<std::size_t>(c)].gradient_square; }
   // About what a certificate would prove of this output.
   double gap(int64_t c) const { return of_[static_cast<std::size_t>(c)].gap; }
 
  private:
   struct Output {
     int level = 0;
-    double l2 = 0, F = 0;       // of the level
-    double own_F = 0, gap = 0;  // of the penalty that is asked for
-    bool settled = false;       // no step gains anything
-    bool has_hessian = false;   // of in_hessian_
+    double l2 = 0, F = 0;                            // of the level
+    double own_F = 0, gradient_square = 0, gap = 0;  // of the penalty that is asked for
+    bool settled = false;                            // no step gains anything
+    bool has_hessian = false;                        // of in_hessian_
   };
   struct Room;  // what one thread works in
 

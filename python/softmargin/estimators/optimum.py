@@ -17,7 +17,7 @@ from softmargin.objective import Data, read_data
 from softmargin.penalties import Penalty, get
 from softmargin.solvers import SolveInfo, SolveRecord, SolveResult
 from softmargin.solvers.chain import Chain
-from softmargin.solvers.engine import Limits
+from softmargin.solvers.run import Limits
 
 from .inputs import sklearn_words
 

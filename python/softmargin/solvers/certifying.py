@@ -16,10 +16,11 @@ from softmargin.penalties import Penalty
 
 from .automatic import arithmetic, automatic
 from .dual import Certificate
-from .engine import Engine, Limits
+from .engine import Engine
 from .exact import DEFAULT_PENALTY, finish, prepare
 from .problem import Float, LinearProblem
 from .results import SolveResult
+from .run import Limits
 
 # The optimum is sought no closer than this relative gap.
 CLOSEST = 5e-8

@@ -13,10 +13,11 @@ from softmargin.penalties import Penalty
 
 from .automatic import arithmetic, automatic
 from .blas import one_thread
-from .engine import Engine, Limits
+from .engine import Engine
 from .exact import finish, prepare
 from .problem import Array
 from .results import SolveInfo, SolveResult
+from .run import Limits
 
 
 class Chain:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +12,7 @@ from .blas import one_thread
 from .continuation import approach
 from .coordinate_ascent import CoordinateAscent
 from .descent import Descent
-from .dual import Certificate, Checked
+from .dual import Checked
 from .interior import Interior
 from .lookout import Lookout, gradient_norm, plain_gap
 from .metric import Exact, Metric
@@ -22,9 +20,10 @@ from .metrics import MOST_UNKNOWNS, Metrics
 from .newton import SeparateNewton
 from .newton import applies as outputs_apart
 from .problem import Array, Float, LinearProblem, Stopped
-from .results import SolveInfo, SolveRecord
+from .results import SolveInfo
 from .row_space import RowSpace
 from .row_space import applies as rows_apply
+from .run import Limits, Run
 from .smoothing import Rounds
 
 # What going on towards rounding takes, where the unknowns are few, beyond the passes that reached the tolerance; and where rounding
@@ -60,24 +59,11 @@ ROUNDED_STEP = 1e-6
 PATIENCE = 3
 
 
-Solver = (
-    RowSpace | CoordinateAscent | Interior | SeparateNewton
-)  # what steps and certifies by itself, as `_on_rows` asks for it
+# What steps by itself, as `_on_rows` asks for it.
+Solver = RowSpace | CoordinateAscent | Interior | SeparateNewton
 
 
-class Limits(NamedTuple):
-    """When to stop: at a relative gap of `tol`, or of half of what F still is below `above`, after `max_iter` steps at most.
-
-    With `finish` a problem of few unknowns goes on towards rounding; by Newton's method it does anyway.
-    """
-
-    tol: float
-    max_iter: int
-    above: float = -np.inf
-    finish: bool = True
-
-
-class Engine:
+class Engine(Run):
     """One run of `solve` on a problem.
 
     `method` is "gram", "diagonal" or "newton": the metric; or "rows", descent in the span of the rows, or "dual", ascent on their dual
@@ -94,25 +80,15 @@ class Engine:
         grams: list[Array] | None = None,
         callback: Callable[[SolveInfo], object] | None = None,
     ) -> None:
-        self.callback = callback
-        self.problem, self.method, self.limits, self.dtype = problem, method, limits, dtype
+        super().__init__(problem, x, limits, callback)
+        self.method, self.dtype = method, dtype
         self.metrics = Metrics(problem, method, grams)
-        self.certificate = Certificate(problem)
-        self.history: list[SolveRecord] = []
-        self.n_iter = 0
-        self.start = time.perf_counter()
-        self.best: Checked | None = None
-        self.last_checked: Float | None = None
-        self.x = x
-        self.rounds: Rounds | None = None  # of a loss that is not smooth
         self.fruitless = 0
         self.stopped = False  # by the deadline or the callback
         self.strained = 0  # Newton's steps that were too long
         self.stalled = 0  # steps in a row in which F was only rounded
         self.first_norm = 0.0
         self.lookout = Lookout(problem)
-        self.gradient_norm = np.inf
-        self.on_rows: Solver | None = None  # at work, or stopped
 
     def run(self) -> Checked:
         """Return the best point found, certified."""
@@ -137,29 +113,6 @@ class Engine:
     def first_grams(self) -> list[Array] | None:
         """The Gram matrices of the first metric: what a similar problem can begin with."""
         return self.metrics.first_grams
-
-    @property
-    def gap(self) -> float:
-        """Of the best point against the best dual value."""
-        if self.best is None:
-            return np.inf
-        return Checked(self.best.x, self.best.F, self.certificate.best).gap
-
-    @property
-    def certifiable(self) -> bool:
-        """Whether a dual point exists that proves anything: there is a penalty."""
-        l1, l2, _ = self.problem.regularizer
-        return l1 > 0 or l2 > 0
-
-    def done(self) -> bool:
-        """Whether the tolerance is reached."""
-        if not self.certifiable:
-            return self.gradient_norm <= self.limits.tol
-        return self.best is not None and self.gap <= self._tolerance(self.best.F)
-
-    def _tolerance(self, F: float) -> float:
-        """The relative gap to reach, where the best F is `F`."""
-        return max(self.limits.tol, 0.5 * (self.limits.above - F) / max(abs(F), float(np.finfo(np.float64).tiny)))
 
     # -- the steps ---------------------------------------------------------------------------------------------------------
 
@@ -255,22 +208,6 @@ class Engine:
         self.gradient_norm = gradient_norm(descent) / (self.first_norm or 1.0)
         self._record(descent.F, None, lambda: descent.x)
 
-    def _record(self, F: float, gap: float | None, x: Callable[[], Float]) -> None:
-        """Enter a look at the objective in the history and tell the callback, which may stop the run."""
-        record = SolveRecord(self.problem.n_passes, time.perf_counter() - self.start, F, gap)
-        self.history.append(record)
-        if self.callback is None:
-            return
-        problem = self.problem
-
-        def weights() -> tuple[Float, Float | None]:
-            W, b = problem.raw(x())
-            return W, b if problem.fit_intercept else None
-
-        answer = self.callback(SolveInfo(**vars(record), weights=weights))
-        if isinstance(answer, bool | np.bool_) and answer:
-            raise Stopped
-
     def _worth_a_check(self, descent: Descent) -> bool:
         if not self.certifiable:
             return self.gradient_norm <= self.limits.tol
@@ -286,20 +223,6 @@ class Engine:
         if descent.dtype == "float32" and self.rounds is None and estimate <= self._tolerance(descent.F):
             descent.use("float64")
         return False
-
-    def _check(self, x: Float) -> None:
-        """Look at the certificate of x, or of what the method on the rows has found."""
-        smoothing = None if self.rounds is None else self.rounds.smoothing
-        if self.on_rows is not None:
-            checked = self.on_rows.check(self.certificate, smoothing)
-            self.x = x = checked.x
-        else:
-            checked = self.certificate.check(x, smoothing)
-        self.last_checked = x
-        if self.best is None or checked.F <= self.best.F:
-            self.best = checked
-        best = self.best
-        self._record(best.F, self.gap if self.certifiable else None, lambda: best.x)
 
     def _unstuck(self, descent: Descent) -> bool:
         """No step helps in this arithmetic: change something; False if nothing is left to change."""
@@ -332,12 +255,12 @@ class Engine:
     def _on_rows(self, solver: Solver) -> bool:
         """Work on the coefficients of the rows; False if the method ends before the tolerance is reached."""
         strictness, moved, self.on_rows = 1.0, True, solver
-        first = solver.gradient_norm or 1.0
+        self.first_norm = solver.gradient_norm or 1.0
         while True:
             while moved and self.n_iter < self.limits.max_iter and not self._enough(solver, strictness):
                 moved = solver.step()
                 self.n_iter += 1
-                self.gradient_norm = solver.gradient_norm / first
+                self.gradient_norm = solver.gradient_norm / self.first_norm
                 self._record(solver.F, None, solver.x)
             before = self.gap
             self._check(self.x)
@@ -373,7 +296,7 @@ class Engine:
         before = self.n_iter
         while self.done() and np.isinf(self.limits.above) and newton.step():
             self.n_iter += 1
-            self.gradient_norm = newton.gradient_norm / (self.first_norm or 1.0)
+            self.gradient_norm = newton.gradient_norm / self.first_norm
             self._record(newton.F, None, newton.x)
         if self.n_iter > before:
             self._check(self.x)

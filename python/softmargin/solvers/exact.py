@@ -27,9 +27,10 @@ from softmargin.training.standardize import standardization
 
 from .automatic import METHODS, arithmetic, automatic
 from .blas import one_thread
-from .engine import Engine, Limits
+from .engine import Engine
 from .problem import Float, LinearProblem, Regularizer, csr_of
 from .results import SolveInfo, SolveResult, advice, warn_if_not_converged
+from .run import Limits
 
 DEFAULT_PENALTY = get("l2")(alpha=1e-4)
 

@@ -38,7 +38,7 @@ class SeparateNewton:
 
     Attributes
     ----------
-    F : float
+    F, gradient_norm : float
     gap : float
         About what the certificate would prove, relative to F.
     """
@@ -47,10 +47,9 @@ class SeparateNewton:
 
     def __init__(self, problem: LinearProblem, x: Float) -> None:
         self.problem = problem
-        value, g = problem.smooth(x, "float64")  # which names an entry of X that is not finite
+        value, _ = problem.smooth(x, "float64")  # which names an entry of X that is not finite
         if not np.isfinite(value):
             raise not_finite(value)
-        self.gradient_norm = float(np.linalg.norm(g))
         self.core = _core.Newton(
             problem.core("float64"),
             np.column_stack(problem.split(x)),
@@ -68,6 +67,10 @@ class SeparateNewton:
     @property
     def F(self) -> float:
         return self.core.F
+
+    @property
+    def gradient_norm(self) -> float:
+        return self.core.gradient_norm
 
     @property
     def gap(self) -> float:

@@ -24,11 +24,11 @@ from softmargin.penalties import Penalty, as_spec
 
 from .automatic import METHODS
 from .chain import Chain
-from .engine import Limits
 from .exact import DEFAULT_PENALTY
 from .folds import read_folds
 from .problem import Float
 from .results import SolveResult, advice, warn_if_not_converged
+from .run import Limits
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -122,7 +122,7 @@ struct LanesOf {
 };
 template <>
 struct LanesOf<2> {
-  using type [[gnu::vector_size(16), gnu::aligned(8), gnu::may_alias]] = double;
+  typedef double type __attribute__((vector_size(16), aligned(8), may_alias));
 };
 template <int lanes>
 using Lanes = typename LanesOf<lanes>::type;

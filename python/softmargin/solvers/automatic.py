@@ -27,9 +27,11 @@ STEEP = 1.0
 # the rows; of a few hundred rows that costs nothing beside the factor.
 FACTOR_PASSES = 1000
 
-# Features up to which Newton's method for each output in the core serves a loss whose curvature does not jump; where it does, other metrics
-# take hundreds of steps. Logistic, seconds to 1e-4, Gram metric and Newton's: digits 0.067 and 0.027, 2000 x 200 0.009 and 0.012.
+# Features, and numbers of X, up to which Newton's method for each output in the core serves a loss whose curvature does not jump; where it
+# does, other metrics take hundreds of steps. Logistic, seconds to 1e-4, Gram metric and Newton's: digits 0.067 and 0.027, 2000 x 200 0.009
+# and 0.012, five outputs of 4000 x 60 0.031 and 0.047.
 NEWTON_FEATURES = 80
+NEWTON_ENTRIES = 2**17
 
 # Multiply-adds of a pass below which float64 costs nothing at all, some 20 microseconds, and below which it costs little, some 0.5 ms: the
 # latter serve Newton's method, which takes few passes and gains many digits in each (1000 x 200, 4 classes, squared hinge, alpha =
@@ -40,7 +42,8 @@ CHEAP_PASS = 2e7
 
 def automatic(problem: LinearProblem) -> str:
     """Return the metric for the shape of a problem."""
-    if newton.applies(problem) and (problem.n_features <= NEWTON_FEATURES or jumps(problem.data.loss)):
+    few = problem.n_features <= NEWTON_FEATURES and problem.n_entries <= NEWTON_ENTRIES
+    if newton.applies(problem) and (few or jumps(problem.data.loss)):
         return "newton"
     if affordable_hessian(problem):
         kinks = not problem.is_smooth or (problem.regularizer.l1 > 0 and jumps(problem.data.loss))

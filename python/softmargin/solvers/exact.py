@@ -69,7 +69,7 @@ def solve(
     Parameters
     ----------
     X : array_like or sparse (n_samples, n_features)
-        Read as it is where :func:`softmargin.loss_and_grad` does; nothing of its size is allocated, but for less than 4 MB.
+        Read as it is where :func:`softmargin.loss_and_grad` does; nothing of its size is allocated, unless it is small.
     y : array_like (n_samples,) or (n_samples, n_outputs)
         Labels 0..k-1, signs, a distribution over the classes or real targets, as the loss reads them.
     loss : str, default "softmax"
@@ -91,10 +91,11 @@ def solve(
         and a loss of each output alone, smooth or not, whose outputs are what the threads share.
         "auto" takes "newton" where the Hessian of at most 2000 unknowns takes 0.1 ms or, of sparse rows, three passes, or 250 where the
         loss or its slope is not smooth (hinges, their squares, huber), and in place of it "interior" where the loss itself is not
-        smooth, or with l1; "newton" too, each output by itself in the core, where a dense X has half a million numbers at most, the
-        outputs are apart, l2 is all the penalty, and features are 80 at most or the slope is not smooth; "gram" up to 5000 features, or 10 000 of a dense X whose passes are as long; beyond that "dual" where it
-        applies, unless "rows" does, there are half as many rows as features at most, and the losses curve less than the penalty
-        (sup loss'' C mean |x|^2 < 1); then "rows"; else "diagonal".
+        smooth, or with l1. It takes "newton" too, each output by itself in the core, where a dense X has at most 4096 rows and half a
+        million numbers, outputs are apart, l2 is all the penalty, and the slope is not smooth or there are few features. Else "gram"
+        up to 5000 features, or 10 000 of a dense X whose passes are as long; beyond that "dual" where it applies, unless "rows" does,
+        there are half as many rows as features at most, and the losses curve less than the penalty (sup loss'' C mean |x|^2 < 1);
+        then "rows"; else "diagonal".
     fit_intercept : bool, default True
         Whether there is a b.
     standardize : bool, default False

@@ -17,7 +17,9 @@ from .continuation import SETTLED, WEAKER, stronger
 from .dual import Certificate, Checked
 from .problem import Float, LinearProblem, not_finite
 
-# Numbers of X that are copied, in float64: 4 MB. Beyond that passes on all threads matter more than calls. And numbers of all Hessians.
+# Rows, and numbers of X that are copied, in float64, 4 MB: beyond that passes on all threads matter more than calls (squared hinge, one
+# output, 30 000 x 15, takes three times as long here). And numbers of all Hessians.
+MOST_ROWS = 2**12
 MOST_ENTRIES = 2**19
 MOST_HESSIANS = 2**22
 
@@ -29,8 +31,8 @@ def applies(problem: LinearProblem) -> bool:
     """Return whether X is small and dense, and the loss smooth, of each output alone, with an l2 penalty alone."""
     l1, l2, _ = problem.regularizer
     n, m, k = problem.n_samples, problem.n_features + 1, problem.n_outputs
-    small = n * m <= MOST_ENTRIES and k * m * m <= MOST_HESSIANS and not problem.is_sparse()
-    return small and problem.is_smooth and problem.data.kind != "classes" and l1 == 0 < l2
+    small = n <= MOST_ROWS and n * m <= MOST_ENTRIES and k * m * m <= MOST_HESSIANS
+    return small and not problem.is_sparse() and problem.is_smooth and problem.data.kind != "classes" and l1 == 0 < l2
 
 
 class SeparateNewton:

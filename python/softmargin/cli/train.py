@@ -20,7 +20,8 @@ from softmargin.cli.output import check_output
 from softmargin.cli.progress import EpochProgress, SolveProgress, speaker
 from softmargin.cli.split import hold_out
 from softmargin.cli.tables import Reading, Table, read_table
-from softmargin.estimators.classifier import OF_ONE_OUTPUT, LinearClassifier
+from softmargin.estimators.class_targets import OF_ONE_OUTPUT
+from softmargin.estimators.classifier import LinearClassifier
 from softmargin.estimators.native import BATCH_SIZE
 from softmargin.estimators.options import AUTOMATIC_RULE
 from softmargin.estimators.regressor import LinearRegressor

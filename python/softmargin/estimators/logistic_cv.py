@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,39 +21,16 @@ from softmargin.config import get_num_threads
 from .inputs import read_X
 from .labels import check_weights, class_weights, encode
 from .logistic import LogisticRegression, logistic_task
+from .logistic_cv_options import penalties_of
 from .logistic_options import (
     NOT_CONVERGED,
-    PENALTY_DEPRECATED,
     check_classes,
-    check_solver,
     check_strengths,
     check_values,
-    name_of,
     ratio_of,
 )
 from .logistic_path import Paths, fit_paths, fold_score, rows_of, worst
 from .optimum import Start, say, warn_unless_converged
-
-RATIOS_WILL_CHANGE = (
-    "The default value for l1_ratios will change from None to (0.0,) in version 1.10. From version 1.10 onwards, only array-like "
-    "with values in [0, 1] will be allowed, None will be forbidden. To avoid this warning, explicitly set a value, "
-    "e.g. l1_ratios=(0,)."
-)
-NO_RATIOS_DEPRECATED = (
-    "'l1_ratios=None' was deprecated in version 1.8 and will trigger an error in 1.10. Use an array-like with values in [0, 1] "
-    "instead."
-)
-SCORING_WILL_CHANGE = (
-    "The default value of the parameter 'scoring' will change from None, i.e. accuracy, to 'neg_log_loss' in version 1.11. "
-    "To silence this warning, explicitly set the scoring parameter: scoring='neg_log_loss' for the new, scoring='accuracy' or "
-    "scoring=None for the old default."
-)
-ATTRIBUTES_WILL_CHANGE = (
-    "The fitted attributes of LogisticRegressionCV will be simplified in scikit-learn 1.10 to remove redundancy. Set "
-    "`use_legacy_attributes=False` to enable the new behavior now, or set it to `True` to silence this warning during the "
-    "transition period while keeping the deprecated behavior for the time being. The default value of use_legacy_attributes will "
-    "change from True to False in scikit-learn 1.10. See the docstring of LogisticRegressionCV for more details."
-)
 
 
 class LogisticRegressionCV(LogisticRegression):
@@ -227,7 +203,7 @@ class LogisticRegressionCV(LogisticRegression):
             Where models have not converged: how many, and how far the worst one is.
         """
         _raise_for_params(params, self, "fit")
-        penalty, l1_ratios = self._penalties()
+        penalty, l1_ratios = penalties_of(self)
         given = self.Cs if not isinstance(self.Cs, Integral) else np.logspace(-4, 4, int(self.Cs))
         Cs = np.asarray(given, dtype=np.float64)
         check_strengths(Cs)
@@ -275,48 +251,6 @@ class LogisticRegressionCV(LogisticRegression):
         """Return the number of threads where it is fewer than there are anyway; those are as many as the work is worth."""
         n = None if self.n_jobs is None else int(effective_n_jobs(self.n_jobs))
         return n if n is not None and n < get_num_threads() else None
-
-    def _penalties(self) -> tuple[str, list[Any]]:
-        """Return the name of the penalty and the l1_ratios, [None] for none given, after scikit-learn's checks and warnings."""
-        l1_ratios = self.l1_ratios
-        if isinstance(l1_ratios, str) and l1_ratios == "warn":
-            warnings.warn(RATIOS_WILL_CHANGE, FutureWarning, stacklevel=3)
-            l1_ratios = None
-        if self.penalty == "deprecated":
-            if self.l1_ratios is None:
-                warnings.warn(NO_RATIOS_DEPRECATED, FutureWarning, stacklevel=3)
-            names = {"l2"} if l1_ratios is None else {name_of(ratio) for ratio in l1_ratios}
-            penalty = names.pop() if len(names) == 1 else "elasticnet"
-        else:
-            penalty = self.penalty
-            message = PENALTY_DEPRECATED.format(
-                use="'l1_ratios' and 'Cs'",
-                l2="l1_ratios=(0,)",
-                l1="l1_ratios=(1,)",
-                between="l1_ratios set to floats",
-                none="Cs=(np.inf,)",
-            )
-            warnings.warn(message, FutureWarning, stacklevel=3)
-        if isinstance(self.scoring, str) and self.scoring == "warn":
-            warnings.warn(SCORING_WILL_CHANGE, FutureWarning, stacklevel=3)
-        if self.use_legacy_attributes == "warn":
-            warnings.warn(ATTRIBUTES_WILL_CHANGE, FutureWarning, stacklevel=3)
-        empty = l1_ratios is not None and len(l1_ratios) == 0
-        if not empty:
-            check_solver(self.solver, penalty, self.dual)
-        if penalty == "elasticnet" or empty:
-            numbers = l1_ratios is not None and all(
-                isinstance(ratio, Real) and 0 <= float(ratio) <= 1 for ratio in l1_ratios
-            )
-            if not numbers or empty:
-                raise ValueError(
-                    f"l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios={l1_ratios!r})"
-                )
-        elif l1_ratios is not None and self.penalty != "deprecated":
-            warnings.warn(
-                f"l1_ratios parameter is only used when penalty is 'elasticnet'. Got (penalty={penalty})", stacklevel=3
-            )
-        return penalty, [None] if l1_ratios is None else list(l1_ratios)
 
     def _class_weights(
         self, codes: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None

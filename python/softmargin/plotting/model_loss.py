@@ -43,7 +43,7 @@ def model_loss(estimator: Any, model: Linear, X: Any, y: Any, *, loss: Any, pena
         raise ValueError(f"{message}, since {describe(estimator)} tells none")
     info = losses.info(name)
     if len(model.W) == 1 and info["target"] == "classes":
-        from softmargin.estimators.classifier import OF_ONE_OUTPUT
+        from softmargin.estimators.class_targets import OF_ONE_OUTPUT
 
         name = OF_ONE_OUTPUT.get(name, name)
         info = losses.info(name)

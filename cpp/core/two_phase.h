@@ -50,18 +50,24 @@ class TwoPhase {
 
   // Phase 1, this thread's share of the tiles: scores, loss and dS; and the gradient, where each half has its own.
   void scores(Team& team, const Rows& rows, const T* W, const T* b) {
-    const int64_t n = tiles_of(rows.count);
-    if (halves_.empty() || !by_halves(rows)) {
-      const Share own = share_of(n, team.rank(), team.size());
-      return each_scores(team, rows, own, workspace_.scratch(team.rank()), W, b, [](const Rows&, const T*, auto&) {});
-    }
-    const Share own = share_of(2, team.rank(), team.size());
-    const Features all{0, problem_.X.n_features};
-    for (int64_t half = own.begin; half < own.end; ++half) {
-      each_scores(team, rows, {n * half / 2, n * (half + 1) / 2}, workspace_.scratch(team.rank(), kTileRows / 2), W, b,
-                  [&](const Rows& part, const T* dS, const Scratch<T>& scratch) {
-                    layout_.gradient(problem_.X, part, all, dS, problem_.n_outputs, of_half(half), scratch, true);
-                  });
+    const int64_t n = tiles_of(rows.count), k = problem_.n_outputs;
+    const bool halves = !halves_.empty() && by_halves(rows);
+    const Share share = share_of(halves ? 2 : n, team.rank(), team.size());
+    const Share own = halves ? Share{first_of_half(n, share.begin), first_of_half(n, share.end)} : share;
+    Scratch<T> scratch = workspace_.scratch(team.rank(), halves ? kTileRows / 2 : kTileRows);
+    for (int64_t t = own.begin; t < own.end; ++t) {
+      T* S = S_.data() + t * k * kTileRows;
+      const Rows part = tile(rows, t, n);
+      // Behind the last tile of this thread comes its first one in the next block or batch.
+      if (t + 1 == own.end) scratch.next = tile(rows, own.begin, n).first + rows.count;
+      clear(t);
+      if (!softmargin::differentiate(problem_, part, W, b, S, scratch, workspace_.targets(team.rank()), &loss_[t],
+                                     db_.data() + t * k)) {
+        finite_.store(false, std::memory_order_relaxed);
+      }
+      if (!halves) continue;
+      T* sum = of_half(t < first_of_half(n, 1) ? 0 : 1);
+      layout_.gradient(problem_.X, part, {0, problem_.X.n_features}, S, k, sum, scratch, true);
     }
   }
 
@@ -180,30 +186,14 @@ class TwoPhase {
     return minimum<int64_t>(kFeatureTile, maximum<int64_t>(kStepWeights / problem_.n_outputs / kChunk, 1) * kChunk);
   }
 
-  // Phase 1 of the tiles `own`, each followed by then(its rows, dS, scratch).
-  template <class F>
-  void each_scores(Team& team, const Rows& rows, Share own, Scratch<T> scratch, const T* W, const T* b, F&& then) {
-    const int64_t n = tiles_of(rows.count), k = problem_.n_outputs;
-    for (int64_t t = own.begin; t < own.end; ++t) {
-      T* S = S_.data() + t * k * kTileRows;
-      const Rows part = tile(rows, t, n);
-      // Behind the last tile of this thread comes its first one in the next block or batch.
-      if (t + 1 == own.end) scratch.next = tile(rows, own.begin, n).first + rows.count;
-      clear(t);
-      if (!softmargin::differentiate(problem_, part, W, b, S, scratch, workspace_.targets(team.rank()), &loss_[t],
-                                     db_.data() + t * k)) {
-        finite_.store(false, std::memory_order_relaxed);
-      }
-      then(part, static_cast<const T*>(S), scratch);
-    }
-  }
-
   // Whether the gradient is summed in T alone.
   bool is_narrow(const Rows& rows) const { return !layout_.gradient_wide && rows.count <= kMostNarrowRows; }
 
   bool by_halves(const Rows& rows) const {
     return is_narrow(rows) && problem_.n_outputs <= kScoreOutputs && rows.count * problem_.X.n_features >= kHalvesFrom;
   }
+
+  static int64_t first_of_half(int64_t n_tiles, int64_t half) { return n_tiles * half / 2; }
 
   T* of_half(int64_t half) { return halves_.data() + half * packed_size(packing_); }
 
@@ -216,7 +206,7 @@ class TwoPhase {
       std::memset(own, 0, static_cast<std::size_t>(size) * sizeof(T));
       return;
     }
-    for (int64_t t = n * half / 2; t < n * (half + 1) / 2; ++t)
+    for (int64_t t = first_of_half(n, half); t < first_of_half(n, half + 1); ++t)
       layout_.gradient(problem_.X, tile(rows, t, n), part, S_.data() + t * k * kTileRows, k, sum, scratch, false);
   }
 

@@ -83,8 +83,12 @@ void bind_newton(py::module_& m) {
       .def(py::init([](const py::object& problem, const py::object& W, const py::object& centre,
                        const py::object& scale, double l2, double intercept_penalty, bool fit_intercept, int levels,
                        double weaker, double settled) {
-             const Newton::Options options{0,      0,      0,       l2,     intercept_penalty, fit_intercept,
-                                           levels, weaker, settled, nullptr};
+             const Newton::Options options{.l2 = l2,
+                                           .intercept_penalty = intercept_penalty,
+                                           .fit_intercept = fit_intercept,
+                                           .levels = levels,
+                                           .weaker = weaker,
+                                           .settled = settled};
              return std::make_unique<NewtonObject>(problem, W, centre, scale, options);
            }),
            py::arg("problem"), py::arg("W"), py::kw_only(), py::arg("centre"), py::arg("scale"), py::arg("l2"),

@@ -21,19 +21,19 @@ using SolvePositive = void (*)(char* triangle, int* n, int* n_right, double* a, 
 
 class Newton {
  public:
-  // What stays the same. intercept_penalty: of b^2 / 2; features beyond the last are 0 without an intercept.
+  // What stays the same. F has intercept_penalty b^2 / 2.
   struct Options {
-    int loss;  // index in the registry; smooth, of each output alone
-    int64_t n_outputs;
-    double total_weight;
-    double l2;
-    double intercept_penalty;
-    bool fit_intercept;
+    int loss = 0;  // index in the registry; smooth, of each output alone
+    int64_t n_outputs = 0;
+    double total_weight = 0;
+    double l2 = 0;
+    double intercept_penalty = 0;
+    bool fit_intercept = true;
     // Stronger penalties on the way: l2 / weaker^levels first, the next one where a step takes off less than the share
     // `settled` of F. Losses whose curvature jumps need them where the penalty is weak.
-    int levels;
-    double weaker, settled;
-    SolvePositive solve;
+    int levels = 0;
+    double weaker = 0.1, settled = 0;
+    SolvePositive solve = nullptr;
   };
 
   // X is dense; centre and scale as centred_rows takes them. Throws ValueError for another loss.

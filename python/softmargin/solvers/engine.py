@@ -59,14 +59,14 @@ ROUNDED_STEP = 1e-6
 PATIENCE = 3
 
 
-# What steps by itself, as `_on_rows` asks for it.
+# What steps by itself, as `_works` asks for it.
 Solver = RowSpace | CoordinateAscent | Interior | SeparateNewton
 
 
 class Engine(Run):
     """One run of `solve` on a problem.
 
-    `method` is "gram", "diagonal" or "newton": the metric; or "rows", descent in the span of the rows, or "dual", ascent on their dual
+    `method` is "gram", "diagonal" or "newton": the metric, or Newton's method output by output where that applies; or "rows", descent in the span of the rows, or "dual", ascent on their dual
     variables, or "interior", towards both: where these end before the tolerance is reached, the next one goes on from there.
     """
 
@@ -100,7 +100,7 @@ class Engine(Run):
             self._run()
         except Stopped:
             self.problem.deadline, self.stopped = None, True
-            if self.rounds is None and not self.problem.is_smooth and self.on_rows is None:
+            if self.rounds is None and not self.problem.is_smooth and self.solver is None:
                 self.rounds = Rounds(self.problem, 1.0)
         if self.best is None or (not self.done() and self.last_checked is not self.x):
             self.problem.deadline = None
@@ -120,7 +120,7 @@ class Engine(Run):
         A: Float | None = None
         if self.method == "dual":
             ascent = CoordinateAscent(self.problem, self.x)
-            if self._on_rows(ascent):
+            if self._works(ascent):
                 return
             A = ascent.A.T
             self.method = "rows" if self.problem.is_smooth and rows_apply(self.problem) else "diagonal"
@@ -131,7 +131,7 @@ class Engine(Run):
                 if self.done():
                     return
             interior = Interior(self.problem, self.limits.tol)
-            if self._on_rows(interior):
+            if self._works(interior):
                 self._finish_interior(interior)
                 return
             self.method = "newton"
@@ -139,7 +139,7 @@ class Engine(Run):
                 self.x = start
         if self.method == "newton" and outputs_apart(self.problem):
             newton = SeparateNewton(self.problem, self.x)
-            if self._on_rows(newton):
+            if self._works(newton):
                 self._finish_newton(newton)
                 return
         if not self.problem.is_smooth:
@@ -147,7 +147,7 @@ class Engine(Run):
             self.rounds = Rounds(self.problem, value, A)
         if self.method == "rows":
             dtype = self.dtype if self.problem.is_smooth else "float64"
-            if self._on_rows(RowSpace(self.problem, self.x, dtype, A)):
+            if self._works(RowSpace(self.problem, self.x, dtype, A)):
                 return
             self.method = "diagonal"
         self.metrics.method = self.method
@@ -252,9 +252,9 @@ class Engine(Run):
         descent.restart()
         self._begin_round(descent)
 
-    def _on_rows(self, solver: Solver) -> bool:
-        """Work on the coefficients of the rows; False if the method ends before the tolerance is reached."""
-        strictness, moved, self.on_rows = 1.0, True, solver
+    def _works(self, solver: Solver) -> bool:
+        """Let a method step that certifies by itself; False if it ends before the tolerance is reached."""
+        strictness, moved, self.solver = 1.0, True, solver
         self.first_norm = solver.gradient_norm or 1.0
         while True:
             while moved and self.n_iter < self.limits.max_iter and not self._enough(solver, strictness):
@@ -280,7 +280,7 @@ class Engine(Run):
                 strictness *= STRICTER
             moved = True
             solver.refine()
-        self.on_rows = None
+        self.solver = None
         self.fruitless = 0
         return False
 

@@ -48,7 +48,7 @@ class Run:
         self.last_checked: Float | None = None
         self.gradient_norm = np.inf  # in proportion to the first one
         self.rounds: Rounds | None = None  # of a loss that is not smooth
-        self.on_rows: Certifying | None = None  # at work, or stopped
+        self.solver: Certifying | None = None  # at work, or stopped
 
     @property
     def gap(self) -> float:
@@ -83,17 +83,17 @@ class Run:
 
         def weights() -> tuple[Float, Float | None]:
             W, b = problem.raw(x())
-            return W, b if problem.fit_intercept else None
+            return W.copy(), b if problem.fit_intercept else None  # not a view of the point at work
 
         answer = self.callback(SolveInfo(**vars(record), weights=weights))
         if isinstance(answer, bool | np.bool_) and answer:
             raise Stopped
 
     def _check(self, x: Float) -> None:
-        """Look at the certificate of x, or of what the method on the rows has found."""
+        """Look at the certificate of x, or of what a method that certifies by itself has found."""
         smoothing = None if self.rounds is None else self.rounds.smoothing
-        if self.on_rows is not None:
-            checked = self.on_rows.check(self.certificate, smoothing)
+        if self.solver is not None:
+            checked = self.solver.check(self.certificate, smoothing)
             self.x = x = checked.x
         else:
             checked = self.certificate.check(x, smoothing)

@@ -96,7 +96,7 @@ def test_the_measurement_finds_a_loop_that_does_not_look():
 
 @pytest.mark.parametrize(
     ("n", "d", "k", "gradient"),
-    [(2**21, 1024, 10, True), (2**21, 1024, 10, False), (20000, 20000, 20, True)],
+    [(2**21, 1024, 10, True), (2**21, 1024, 10, False), (60000, 20000, 20, True)],
     ids=["slots", "loss alone", "blocks"],
 )
 @pytest.mark.parametrize("num_threads", [1, 2])

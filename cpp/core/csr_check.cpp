@@ -27,7 +27,8 @@ template <class Layout>
 void scan_indices(const MatrixView& X, int64_t n_entries, const Poll& poll, Scan& scan) {
   const int threads = threads_for(0, static_cast<double>(n_entries));
   std::vector<Share> left;
-  for (int i = 0; i < threads; ++i) left.push_back(share_of(X.n_samples, i, threads));
+  const int shares = kSharesOfThread * threads;
+  for (int i = 0; i < shares; ++i) left.push_back(share_of(X.n_samples, i, shares));
   in_regions(threads, left, poll, [&](Team&, std::size_t share) {
     int64_t& i = left[share].begin;
     const int64_t stop = minimum(i + kRowsAtOnce, left[share].end);

@@ -226,7 +226,8 @@ bool all_scores(const Problem<T>& problem, const T* W, const T* b, T* S, int num
   for (int i = 0; i < threads; ++i) tiles.emplace_back(k * kTileRows);
   const int64_t n_tiles = (n + kTileRows - 1) / kTileRows;
   std::vector<Share> left;
-  for (int i = 0; i < threads; ++i) left.push_back(share_of(n_tiles, i, threads));
+  const int shares = kSharesOfThread * threads;
+  for (int i = 0; i < shares; ++i) left.push_back(share_of(n_tiles, i, shares));
   std::atomic<bool> finite{true};
   in_regions(threads, left, poll, [&](Team& team, std::size_t share) {
     T* tile = tiles[static_cast<std::size_t>(team.rank())].data();

@@ -41,6 +41,9 @@ struct Share {
 
 inline Share share_of(int64_t count, int rank, int size) { return {count * rank / size, count * (rank + 1) / size}; }
 
+// Shares for each thread, where their number is free: enough that the threads end together.
+inline constexpr int kSharesOfThread = 4;
+
 // The shares that no thread is at, for the threads of a region.
 class FreeShares {
  public:

@@ -173,15 +173,15 @@ void row_squares(const MatrixView& X, const double* scale, double* squares, int 
     const int threads = threads_for(num_threads, static_cast<double>(Layout::entry(X, n) - Layout::entry(X, 0)));
     std::vector<Buffer<double>> rooms;
     std::vector<Share> left;
-    for (int t = 0; t < threads; ++t) {
-      rooms.push_back(Buffer<double>::zeros(X.sorted ? 0 : 2 * X.n_features));
-      left.push_back(share_of(n, t, threads));
-    }
-    in_regions(threads, left, poll, [&](Team&, std::size_t part) {
+    for (int t = 0; t < threads; ++t) rooms.push_back(Buffer<double>::zeros(X.sorted ? 0 : 2 * X.n_features));
+    const int shares = kSharesOfThread * threads;
+    for (int i = 0; i < shares; ++i) left.push_back(share_of(n, i, shares));
+    in_regions(threads, left, poll, [&](Team& team, std::size_t part) {
+      double* const room = rooms[static_cast<std::size_t>(team.rank())].data();
       const int64_t stop = minimum(left[part].begin + kRowsAtOnce, left[part].end);
       for (int64_t& i = left[part].begin; i < stop; ++i) {
         double sum = 0;
-        Layout::each(X, i, {0, X.n_features}, rooms[part].data(),
+        Layout::each(X, i, {0, X.n_features}, room,
                      [&](int64_t j, double x) { sum += (scale ? scale[j] : 1) * x * x; });
         squares[i] = sum;
       }

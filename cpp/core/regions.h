@@ -44,29 +44,20 @@ inline Share share_of(int64_t count, int rank, int size) { return {count * rank 
 // Shares for each thread, where their number is free: enough that the threads end together.
 inline constexpr int kSharesOfThread = 4;
 
+// What a turn leaves of a share.
+inline constexpr double kRest = 0.25;
+
 // The shares that no thread is at, for the threads of a region.
 class FreeShares {
  public:
-  explicit FreeShares(const std::vector<Share>& shares) : shares_(shares), taken_(shares.size(), false) {}
+  explicit FreeShares(const std::vector<Share>& shares);
 
   // The one with the most left, of several the first; shares.size(): none that is free has any.
-  std::size_t take() {
-    const std::scoped_lock locked(lock_);
-    std::size_t best = shares_.size();
-    int64_t most = 0;
-    for (std::size_t s = 0; s < shares_.size(); ++s) {
-      if (!taken_[s] && left(s) > most) best = s, most = left(s);
-    }
-    if (best < shares_.size()) taken_[best] = true;
-    return best;
-  }
-
-  void give_back(std::size_t s) {
-    const std::scoped_lock locked(lock_);
-    taken_[s] = false;
-  }
-
+  std::size_t take();
+  void give_back(std::size_t s);
   int64_t left(std::size_t s) const { return shares_[s].end - shares_[s].begin; }
+  // Whether any is left; to be called by one thread.
+  bool any() const;
 
  private:
   const std::vector<Share>& shares_;
@@ -77,27 +68,25 @@ class FreeShares {
 // Works off the shares in regions of kRegionSeconds. work(team, s) moves shares[s].begin on by a piece that takes far
 // less; the pieces of a share follow each other, and do not depend on the time or on the thread.
 //
-// A thread takes the share with the most left, works off three quarters of it and takes the next: all come to their end
-// together, and a thread that something else has kept from its work is helped by the others. Each turn begins with rows
-// that nothing has asked for ahead, so there should be few.
+// A thread takes the share with the most left, works it off down to `rest` of that and takes the next: all come to
+// their end together, and a thread that something else has kept from its work is helped by the others. Each turn begins
+// with rows that nothing has asked for ahead, so there should be few.
 template <class F>
-void in_regions(int threads, std::vector<Share>& shares, const Poll& poll, F&& work) {
-  for (bool more = true; more;) {
-    FreeShares free(shares);
+void in_regions(int threads, std::vector<Share>& shares, const Poll& poll, F&& work, double rest = kRest) {
+  FreeShares free(shares);
+  do {
     parallel(threads, [&](Team& team) {
       const Stopwatch watch;
       for (std::size_t s = free.take(); s < shares.size(); s = free.take()) {
-        const int64_t rest = free.left(s) / 4;
+        const auto stop = static_cast<int64_t>(rest * static_cast<double>(free.left(s)));
         do work(team, s);
-        while (free.left(s) > rest && watch.seconds() < kRegionSeconds);
+        while (free.left(s) > stop && watch.seconds() < kRegionSeconds);
         free.give_back(s);
         if (watch.seconds() >= kRegionSeconds) break;
       }
     });
-    more = false;
-    for (const Share& share : shares) more = more || share.begin < share.end;
     poll();
-  }
+  } while (free.any());
 }
 
 }  // namespace softmargin

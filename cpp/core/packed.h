@@ -55,23 +55,48 @@ void fill_padding(const Packing& p, P* packed, P value) {
     for (int64_t l = rest; l < p.width; ++l) panel[c * p.width + l] = value;
 }
 
+// Calls f(packed index, element of W (n_outputs, n_features)) for every element of the features [begin, end), which
+// begin with a whole panel.
+template <class F>
+[[gnu::always_inline]] inline void for_both(const Packing& p, Features range, F&& f) {
+  if (p.width > 1) {
+    for_runs(p, range, [&](int64_t i, int64_t c, int64_t j, int64_t count) {
+#pragma omp simd
+      for (int64_t l = 0; l < count; ++l) f(i + l, c * p.n_features + j + l);
+    });
+    return;
+  }
+  constexpr int64_t block = 1024;  // features whose weights stay in the L1 while one output after the other is copied
+  for (int64_t begin = range.begin; begin < range.end; begin += block) {
+    const int64_t end = begin + block < range.end ? begin + block : range.end;
+    for (int64_t c = 0; c < p.n_outputs; ++c)
+      for (int64_t j = begin; j < end; ++j) f(j * p.n_outputs + c, c * p.n_features + j);
+  }
+}
+
+// Some features of W (n_outputs, n_features) -> packed.
+template <class T, class P>
+void pack_features(const Packing& p, Features range, const T* W, P* packed) {
+  for_both(p, range, [&](int64_t i, int64_t w) { packed[i] = P(W[w]); });
+}
+
 // W (n_outputs, n_features) -> packed; lanes past the last feature are 0.
 template <class T, class P>
 void pack(const Packing& p, const T* W, P* packed) {
   fill_padding(p, packed, P(0));
-  for_runs(p, {0, p.n_features}, [&](int64_t i, int64_t c, int64_t j, int64_t count) {
-#pragma omp simd
-    for (int64_t l = 0; l < count; ++l) packed[i + l] = P(W[c * p.n_features + j + l]);
-  });
+  pack_features(p, {0, p.n_features}, W, packed);
+}
+
+// Some features of W (n_outputs, n_features) = scale times packed.
+template <class P, class T>
+void unpack_features(const Packing& p, Features range, const P* packed, T* W, P scale) {
+  for_both(p, range, [&](int64_t i, int64_t w) { W[w] = T(scale * packed[i]); });
 }
 
 // W (n_outputs, n_features) = scale times packed.
 template <class P, class T>
 void unpack(const Packing& p, const P* packed, T* W, P scale = P(1)) {
-  for_runs(p, {0, p.n_features}, [&](int64_t i, int64_t c, int64_t j, int64_t count) {
-#pragma omp simd
-    for (int64_t l = 0; l < count; ++l) W[c * p.n_features + j + l] = T(scale * packed[i + l]);
-  });
+  unpack_features(p, {0, p.n_features}, packed, W, scale);
 }
 
 }  // namespace

@@ -29,7 +29,9 @@ int64_t slots_of(const Problem<T>& problem, double multiply_adds) {
   }
   for (int64_t slots = kFewSlots; slots > 1; slots /= 2) {
     const int64_t most = slots > 4 ? kSlotBytes : 2 * kSlotBytes;
-    if (bytes * slots <= most && static_cast<double>(8 * slots * size) <= multiply_adds) return slots;
+    const int64_t work =
+        slots > 2 ? 8 : 2;  // a number of a slot, in multiply-adds; blocks, which are left, wait for each other
+    if (bytes * slots <= most && static_cast<double>(work * slots * size) <= multiply_adds) return slots;
   }
   return 0;
 }

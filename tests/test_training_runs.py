@@ -17,6 +17,8 @@ from softmargin import reference
 
 from .fits import RNG, RULES, SEED, SHIFTED, SPARSE, WEIGHTS, D, K, N, X, Y, close, same_arrays, same_results
 
+WIDE = RNG.normal(size=(N, 1040))  # small batches of it go by features
+
 RUNS = {
     **{
         f"{type(rule).__name__}{i}": {"optimizer": rule, "penalty": sm.ElasticNet(0.02, 0.5)}
@@ -41,6 +43,7 @@ RUNS = {
     "sparse average": {"X": SPARSE, "average": True, "penalty": sm.L2(0.3), "sample_weight": WEIGHTS},
     "sparse average, l1": {"X": SPARSE.astype(np.float32), "average": True, "penalty": sm.L1(0.01)},
     "full batch": {"batch_size": None},
+    "by features": {"X": WIDE, "optimizer": sm.optimizers.Adam(lr=0.01), "standardize": True},
     "signs": {"y": np.where(Y > 0, 1, -1), "loss": "binary_hinge", "positive_weight": [2.0], "margin": 0.5},
 }
 

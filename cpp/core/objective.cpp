@@ -220,7 +220,7 @@ bool differentiate(const Problem<T>& problem, const Rows& rows, const T* W, cons
     });
     return true;
   }
-  problem.layout().scores(problem.X, rows, W, b, k, S, scratch);
+  problem.layout().scores(problem.X, rows, {0, problem.X.n_features}, W, b, k, S, scratch);
   if (problem.scores_out)
     each_tile(rows, k, S, [&](const Rows& tile, T* s) { write_rows(tile, s, k, problem.scores_out); });
   return problem.kernels().loss[problem.loss](rows, problem.data, k, S, targets, loss, db);
@@ -256,7 +256,7 @@ bool all_scores(const Problem<T>& problem, const T* W, const T* b, T* S, int num
     const int64_t stop = minimum(t + kTilesAtOnce, left[share].end);
     for (; t < stop; ++t) {
       const Rows rows{nullptr, t * kTileRows, minimum<int64_t>(kTileRows, n - t * kTileRows)};
-      layout.scores(problem.X, rows, W, b, k, tile, workspace.scratch(team.rank()));
+      layout.scores(problem.X, rows, {0, problem.X.n_features}, W, b, k, tile, workspace.scratch(team.rank()));
       T probe = T(0);
       for (int64_t r = 0; r < rows.count; ++r) {
         for (int64_t c = 0; c < k; ++c) {

@@ -2,6 +2,7 @@
 // cache.
 #pragma once
 
+#include "by_features.h"
 #include "train.h"
 #include "two_phase.h"
 
@@ -29,23 +30,28 @@ class DenseTrainer final : public Trainer<T> {
         G_(packed_size(packing_)),
         g_(Buffer<T>::zeros(packed_size(packing_))),
         effective_(Buffer<T>::zeros(options.mean ? packed_size(packing_) : 0)),
-        shift_(options.mean ? chunks_ * problem.n_outputs : 0),
-        penalty_part_(chunks_),
-        weights_finite_(chunks_) {
+        known_{Known(chunks_, problem.n_outputs), Known(chunks_, problem.n_outputs)} {
+    const bool split = ByFeatures<T>::suits(problem, options_.batch_size);
+    if (split) threads_ = static_cast<int>(minimum<int64_t>(threads_, kParts));
     for (int i = 0; i < threads_; ++i)
       locals_.push_back({Buffer<T>(problem.n_outputs), Buffer<double>(problem.n_outputs)});
-    if (options_.batch_size <= kMaxBatchInCache && problem.multiply_adds(options_.batch_size) <= kMaxStepWork)
+    if (split) {
+      split_ = std::make_unique<ByFeatures<T>>(problem_, options_.batch_size, threads_);
+    } else if (options_.batch_size <= kMaxBatchInCache && problem.multiply_adds(options_.batch_size) <= kMaxStepWork) {
       phases_ = std::make_unique<TwoPhase<T>>(problem_, options_.batch_size, threads_, true);
+    }
   }
 
   void weights_changed() override {
-    for (int64_t chunk = 0; chunk < chunks_; ++chunk) refresh(chunk);
+    for (int64_t chunk = 0; chunk < chunks_; ++chunk) refresh(chunk, known_[side_]);
   }
 
   double run(const double* lr, int64_t count, const Poll& poll) override {
     double total = 0;
     for (int64_t step = 0; step < count;) {
-      if (phases_) {
+      if (split_) {
+        step += run_split(lr + step, count - step, total, poll);
+      } else if (phases_) {
         step += run_region(lr + step, count - step, total, poll);
       } else {
         total += large_step(lr[step], poll);
@@ -63,6 +69,16 @@ class DenseTrainer final : public Trainer<T> {
   struct Local {
     Buffer<T> b;        // the intercept that acts on raw rows
     Buffer<double> db;  // sums over the batch
+  };
+
+  // What is known of the weights that a step begins with.
+  struct Known {
+    Known(int64_t chunks, int64_t n_outputs)
+        : shift(chunks * n_outputs), penalty(chunks), finite(chunks), b(n_outputs) {}
+    Buffer<double> shift, penalty;  // of each chunk
+    Buffer<bool> finite;
+    Buffer<T> b;
+    bool stop = false;  // whether the region's time is over
   };
 
   // Steps until the region's time is over; the number of steps done.
@@ -84,8 +100,8 @@ class DenseTrainer final : public Trainer<T> {
         const double factor = scale(rows);
         double penalty = 0;
         if (!team.phase([&] {
-              penalty = penalty_value();
-              acting_intercept(local.b.data());
+              penalty = penalty_value(known_[0]);
+              acting_intercept(known_[0], b_.w.data(), local.b.data());
               phases_->scores(team, rows, acting_weights(), local.b.data());
             }))
           return;
@@ -102,7 +118,7 @@ class DenseTrainer final : public Trainer<T> {
               for (double& db : local.db) db = 0;
               phases_->add_db(rows, local.db.data());
               phases_->each_gradient(team, rows, G_.data(), false, [&](Features features, const auto* G) {
-                apply(features, G, local.db.data(), factor, first_step + step + 1, lr[step]);
+                apply(features, G, local.db.data(), factor, first_step + step + 1, lr[step], known_[0]);
               });
               if (!leader) return;
               update_intercept(local.db.data(), factor, first_step + step + 1, lr[step]);
@@ -111,12 +127,67 @@ class DenseTrainer final : public Trainer<T> {
               stop = watch.seconds() > kRegionSeconds;
             }))
           return;
-        if (!all_weights_finite()) {
+        if (!all_weights_finite(known_[0], b_.w)) {
           if (leader) outcome = Outcome::bad_weights, --done;
           return;
         }
       }
     });
+    position_ = start + done * options_.batch_size;
+    t_ = first_step + done;
+    settle(outcome, bad_loss, lr[done < count ? done : 0], poll);
+    return done;
+  }
+
+  // The same for small batches, by features, and with one barrier a step: before it, the update of the last step and
+  // this thread's parts of the scores; after it, what all threads work out alike. What one step leaves for all is on
+  // one side, what the next one leaves on the other, as no thread is two barriers ahead.
+  int64_t run_split(const double* lr, int64_t count, double& total, const Poll& poll) {
+    int64_t done = 0;
+    Outcome outcome = Outcome::good;
+    double bad_loss = 0;
+    const int64_t start = position_, first_step = t_;
+    const int first_side = side_;
+    publish_intercept(known_[first_side]);
+    known_[first_side].stop = false;
+    parallel(threads_, [&](Team& team) {
+      const Stopwatch watch;
+      Local& local = locals_[static_cast<std::size_t>(team.rank())];
+      const bool leader = team.rank() == 0;
+      for (int64_t step = 0; step < count; ++step) {
+        const int side = (first_side + static_cast<int>(step % 2)) % 2;
+        const Rows rows = batch(start + step * options_.batch_size);
+        if (!team.phase([&] { split_->scores(team, rows, acting_weights(), side); })) return;
+        const Known& now = known_[side];
+        Known& next = known_[1 - side];
+        if (step > 0 && !all_weights_finite(now, now.b)) {
+          if (leader) outcome = Outcome::bad_weights, --done;
+          return;
+        }
+        if (now.stop) return;
+        acting_intercept(now, now.b.data(), local.b.data());
+        for (double& db : local.db) db = 0;
+        const double factor = scale(rows);
+        double loss = 0;
+        const bool finite = split_->differentiate(team, rows, local.b.data(), side, &loss, local.db.data());
+        loss = finite ? factor * loss + penalty_value(now) : 0;
+        if (!finite || loss - loss != 0) {
+          if (leader) outcome = finite ? Outcome::bad_loss : Outcome::bad_scores, bad_loss = loss;
+          return;
+        }
+        split_->each_gradient(team, rows, [&](Features features, const T* G) {
+          apply(features, G, local.db.data(), factor, first_step + step + 1, lr[step], next);
+        });
+        if (!leader) continue;
+        update_intercept(local.db.data(), factor, first_step + step + 1, lr[step]);
+        publish_intercept(next);
+        next.stop = watch.seconds() > kRegionSeconds;
+        total += loss;
+        ++done;
+      }
+    });
+    side_ = (first_side + static_cast<int>(done % 2)) % 2;
+    if (outcome == Outcome::good && !all_weights_finite(known_[side_], b_.w)) outcome = Outcome::bad_weights, --done;
     position_ = start + done * options_.batch_size;
     t_ = first_step + done;
     settle(outcome, bad_loss, lr[done < count ? done : 0], poll);
@@ -130,10 +201,10 @@ class DenseTrainer final : public Trainer<T> {
     Sums sums;
     sums.G = G_.data();
     sums.db = local.db.data();
-    acting_intercept(local.b.data());
+    acting_intercept(known_[0], b_.w.data(), local.b.data());
     const bool finite = accumulate(problem_, rows, acting_weights(), local.b.data(), sums, options_.num_threads, poll);
     const double factor = scale(rows);
-    const double loss = factor * sums.loss + penalty_value();
+    const double loss = factor * sums.loss + penalty_value(known_[0]);
     if (!finite) settle(Outcome::bad_scores, 0, rate, poll);
     if (loss - loss != 0) settle(Outcome::bad_loss, loss, rate, poll);
     parallel(threads_, [&](Team& team) {
@@ -141,18 +212,19 @@ class DenseTrainer final : public Trainer<T> {
       const Features features{minimum(own.begin * kChunk, packing_.n_features),
                               minimum(own.end * kChunk, packing_.n_features)};
       if (features.begin < features.end)
-        apply(features, G_.data() + packed_offset(packing_, features.begin), local.db.data(), factor, t_ + 1, rate);
+        apply(features, G_.data() + packed_offset(packing_, features.begin), local.db.data(), factor, t_ + 1, rate,
+              known_[0]);
     });
     update_intercept(local.db.data(), factor, t_ + 1, rate);
-    if (!all_weights_finite()) settle(Outcome::bad_weights, 0, rate, poll);
+    if (!all_weights_finite(known_[0], b_.w)) settle(Outcome::bad_weights, 0, rate, poll);
     position_ += options_.batch_size;
     ++t_;
     return loss;
   }
 
-  // The gradient sums G of some features become their new weights in step t.
+  // The gradient sums G of some features become their new weights in step t, of which `next` says what is known.
   template <class A>
-  void apply(Features features, const A* G, const double* db, double factor, int64_t t, double rate) {
+  void apply(Features features, const A* G, const double* db, double factor, int64_t t, double rate, Known& next) {
     const auto& kernels = problem_.kernels();
     const auto finish = [&] {
       if constexpr (same<A, T>)
@@ -172,25 +244,25 @@ class DenseTrainer final : public Trainer<T> {
       if (chunk.end == packing_.n_features) fill_padding(packing_, g_.data(), T(1));
       const bool good = update(W_.w.data() + at, g_.data() + at, W_.state(0, at), W_.state(1, at), size, constants,
                                options_.penalty.options);
-      weights_finite_[j / kChunk] = good;
-      refresh(j / kChunk);
+      next.finite[j / kChunk] = good;
+      refresh(j / kChunk, next);
       if (options_.average) add_to_average(at, size, average_share(t));
     }
   }
 
   // What depends on the weights of a chunk: the lanes of padding, the weights that act on raw rows, the penalty.
-  void refresh(int64_t chunk) {
+  void refresh(int64_t chunk, Known& known) {
     const auto& kernels = problem_.kernels();
     const int64_t d = packing_.n_features, j = chunk * kChunk, end = minimum<int64_t>(j + kChunk, d);
     const int64_t at = packed_offset(packing_, j), size = packed_offset(packing_, end) - at;
     T* w = W_.w.data() + at;
     if (end == d) fill_padding(packing_, W_.w.data(), T(0));
-    penalty_part_[chunk] = options_.penalty.none() ? 0
+    known.penalty[chunk] = options_.penalty.none() ? 0
                                                    : kernels.penalty_terms[options_.penalty.index](
                                                          w, size, options_.penalty.options, nullptr);
     if (options_.mean) {
       kernels.standardise_weights(packing_, {j, end}, w, options_.mean, options_.inverse_deviation,
-                                  effective_.data() + at, shift_.data() + chunk * packing_.n_outputs);
+                                  effective_.data() + at, known.shift.data() + chunk * packing_.n_outputs);
     }
   }
 
@@ -201,28 +273,33 @@ class DenseTrainer final : public Trainer<T> {
     for (int64_t i = 0; i < size; ++i) average[i] += share * (static_cast<double>(w[i]) - average[i]);
   }
 
-  void acting_intercept(T* out) const {
+  // The intercept that acts on raw rows.
+  void acting_intercept(const Known& now, const T* b, T* out) const {
     for (int64_t c = 0; c < problem_.n_outputs; ++c) {
-      double b = static_cast<double>(b_.w[c]);
+      double acting = static_cast<double>(b[c]);
       if (options_.mean) {
-        for (int64_t chunk = 0; chunk < chunks_; ++chunk) b -= shift_[chunk * problem_.n_outputs + c];
+        for (int64_t chunk = 0; chunk < chunks_; ++chunk) acting -= now.shift[chunk * problem_.n_outputs + c];
       }
-      out[c] = static_cast<T>(b);
+      out[c] = static_cast<T>(acting);
     }
+  }
+
+  void publish_intercept(Known& next) const {
+    for (int64_t c = 0; c < problem_.n_outputs; ++c) next.b[c] = b_.w[c];
   }
 
   const T* acting_weights() const { return options_.mean ? effective_.data() : W_.w.data(); }
 
-  double penalty_value() const {
+  static double penalty_value(const Known& now) {
     double total = 0;
-    for (const double part : penalty_part_) total += part;
+    for (const double part : now.penalty) total += part;
     return total;
   }
 
-  bool all_weights_finite() const {
+  static bool all_weights_finite(const Known& now, const Buffer<T>& b) {
     bool good = true;
-    for (const bool part : weights_finite_) good = good && part;
-    for (const T b : b_.w) good = good && b - b == T(0);
+    for (const bool part : now.finite) good = good && part;
+    for (const T one : b) good = good && one - one == T(0);
     return good;
   }
 
@@ -234,12 +311,12 @@ class DenseTrainer final : public Trainer<T> {
 
   int64_t chunks_;
   int threads_;
+  std::unique_ptr<ByFeatures<T>> split_;
   std::unique_ptr<TwoPhase<T>> phases_;
   Buffer<double> G_;
   Buffer<T> g_, effective_;  // zeros in effective_'s lanes of padding, which nothing fills
-  Buffer<double> shift_;
-  Buffer<double> penalty_part_;
-  Buffer<bool> weights_finite_;
+  Known known_[2];
+  int side_ = 0;  // of known_, what is known now; only a split step takes the other one
   std::vector<Local> locals_;
 };
 

@@ -142,7 +142,8 @@ class SparseTrainer final : public Trainer<T> {
     for (int64_t t = own.begin; t < own.end; ++t) {
       const Rows part = phases_.tile(rows, t, n);
       T* S = phases_.tile_scores(t);
-      problem_.layout().scores(problem_.X, part, W_.w.data(), no_intercept_.data(), k, S, phases_.scratch(team.rank()));
+      problem_.layout().scores(problem_.X, part, {0, problem_.X.n_features}, W_.w.data(), no_intercept_.data(), k, S,
+                               phases_.scratch(team.rank()));
       for (int64_t c = 0; c < k; ++c) {
         lanes([&](int r) { S[c * kTileRows + r] = multiplier * S[c * kTileRows + r] + b_.w[c]; });
       }

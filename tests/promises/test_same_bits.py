@@ -127,6 +127,17 @@ def test_fit_by_halves(dtype):
         assert len(fit_bits(X / 255 if dtype != np.uint8 else X, y, optimizer=rule, **options)) == 1
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.uint8])
+def test_fit_by_features(dtype):
+    """Rows of 1024 features and more, in batches of less than 768 kB; two tiles, and three of which the last batch has one."""
+    n, d = 130, 1103
+    X, y = RNG.integers(0, 256, (n, d)).astype(dtype), RNG.integers(0, 3, n)
+    for rule, standardize, batch_size in itertools.product(RULES, (False, True), (30, 55)):
+        options = {"standardize": standardize, "batch_size": batch_size, "epochs": 2, "penalty": sm.L2(0.1)}
+        data = X if dtype == np.uint8 else (X / dtype(256)).astype(dtype)
+        assert len(fit_bits(data, y, optimizer=rule, **options)) == 1
+
+
 def test_fit_of_batches_beyond_the_cache():
     """Batches above 4096 rows take the gradient of the objective first."""
     X, y = RNG.normal(size=(5000, 65)).astype(np.float32), RNG.integers(0, 3, 5000)

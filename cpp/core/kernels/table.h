@@ -26,9 +26,11 @@ inline constexpr int kMaxSummedRows = 10 * kTileRows;
 
 template <class T>
 struct LayoutKernels {
-  int width;  // lanes of a panel of packed W
+  int width;          // lanes of a panel of packed W
+  int element_bytes;  // of a number of X
   // Rows: a tile, or where X is dense a run of up to kRunTiles; S and dS [tile][n_outputs][kTileRows].
-  void (*scores)(const MatrixView&, const Rows&, const T* W, const T* b, int64_t n_outputs, T* S, const Scratch<T>&);
+  void (*scores)(const MatrixView&, const Rows&, Features, const T* W, const T* b, int64_t n_outputs, T* S,
+                 const Scratch<T>&);
   void (*gradient)(const MatrixView&, const Rows&, Features, const T* dS, int64_t n_outputs, T* dW, const Scratch<T>&,
                    bool fused);
   // Sums in double, for layouts where moving a T sum into double would cost more than the rows; else null.

@@ -9,6 +9,7 @@ consteval Kernels<T> make_kernels() {
   Kernels<T> k{};
   Layouts::for_each([&]<class Layout>(int i) {
     k.layout[i].width = Layout::width;
+    k.layout[i].element_bytes = Layout::element_bytes;
     k.layout[i].scores = &Layout::template scores<T>;
     if constexpr (Layout::width == 1) {
       k.layout[i].gradient = &Layout::template gradient<T, T>;

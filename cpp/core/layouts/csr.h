@@ -45,6 +45,7 @@ template <int k, class Sum, class Lanes>
 template <class V, class I>
 struct Csr {
   static constexpr int width = 1;
+  static constexpr int element_bytes = sizeof(V);
 
   static int64_t entry(const MatrixView& X, int64_t i) { return X.indptr32 ? X.indptr32[i] : X.indptr64[i]; }
 
@@ -157,9 +158,9 @@ struct Csr {
     }
   }
 
-  // S [tile][n_outputs][kTileRows] of a tile or a run of them.
+  // S [tile][n_outputs][kTileRows] of a tile or a run of them, of all features.
   template <class T>
-  static void scores(const MatrixView& X, const Rows& rows, const T* W, const T* b, int64_t n_outputs, T* S,
+  static void scores(const MatrixView& X, const Rows& rows, Features, const T* W, const T* b, int64_t n_outputs, T* S,
                      const Scratch<T>& scratch) {
     T* sum = static_cast<T*>(scratch.accumulators);
     const int64_t ahead = entries_ahead(X, rows, n_outputs);

@@ -30,6 +30,7 @@ inline int64_t row_index(const Rows& rows, int64_t i) {
 template <class E>
 struct Dense {
   static constexpr int width = kPanel;
+  static constexpr int element_bytes = sizeof(E);
 
   static const E* row(const MatrixView& X, int64_t i) {
     return reinterpret_cast<const E*>(static_cast<const char*>(X.data) + i * X.row_stride);
@@ -137,15 +138,16 @@ struct Dense {
     f(whole, kPanel, x);
   }
 
-  // S [tile][n_outputs][kTileRows] = X W' + b for a tile of rows, or a run of them.
+  // S [tile][n_outputs][kTileRows] = X W' + b over some features for a tile of rows, or a run of them. W is packed, all
+  // of it.
   template <class T>
-  static void scores(const MatrixView& X, const Rows& rows, const T* W, const T* b, int64_t n_outputs, T* S,
-                     const Scratch<T>& scratch) {
-    if (by_single_output(X, rows, n_outputs)) {
+  static void scores(const MatrixView& X, const Rows& rows, Features features, const T* W, const T* b,
+                     int64_t n_outputs, T* S, const Scratch<T>& scratch) {
+    if (by_single_output(X, rows, n_outputs) && features.end - features.begin == X.n_features) {
       single_output(X, rows, W, b[0], S, scratch);
     } else {
       each_tile_of_rows(rows, [&](const Rows& tile, int64_t t) {
-        scores_of_tile(X, tile, W, b, n_outputs, S + t * (kTileRows * n_outputs), scratch);
+        scores_of_tile(X, tile, features, W, b, n_outputs, S + t * (kTileRows * n_outputs), scratch);
       });
     }
   }
@@ -158,7 +160,7 @@ struct Dense {
     row_pointers(X, rows, 0, x);
     E copy[kRunRows * kNarrowFeatures];
     if (padded != X.n_features && !can_read_on(X, rows, padded)) {
-      if (X.n_features > kNarrowFeatures) return scores_of_tile(X, rows, W, &b, 1, S, scratch);
+      if (X.n_features > kNarrowFeatures) return scores_of_tile(X, rows, {0, X.n_features}, W, &b, 1, S, scratch);
       copy_rows(rows, X.n_features, padded, x, copy);
     }
     Fetch fetch = next_rows(X, rows, 1, {0, X.n_features}, scratch.next, 0, scratch.prefetched_rows);
@@ -167,21 +169,20 @@ struct Dense {
   }
 
   template <class T>
-  static void scores_of_tile(const MatrixView& X, const Rows& rows, const T* W, const T* b, int64_t n_outputs, T* S,
-                             const Scratch<T>& scratch) {
-    const Features all{0, X.n_features};
+  static void scores_of_tile(const MatrixView& X, const Rows& rows, Features features, const T* W, const T* b,
+                             int64_t n_outputs, T* S, const Scratch<T>& scratch) {
     auto* acc = static_cast<Vec<T>*>(scratch.accumulators);
     for (int64_t c = 0; c < n_outputs; c += kScoreOutputs) {
       const int count = static_cast<int>(minimum<int64_t>(kScoreOutputs, n_outputs - c));
       for (int i = 0; i < count; ++i)
         for (int64_t r = rows.count; r < round_up(kTileRows, Simd<T>::width); ++r)
           acc[i * kAccumulatorRows + r] = Vec<T>{};
-      Fetch fetch = next_rows(X, rows, n_outputs, all, scratch.next, 0, c == 0 ? scratch.prefetched_rows : 0);
+      Fetch fetch = next_rows(X, rows, n_outputs, features, scratch.next, 0, c == 0 ? scratch.prefetched_rows : 0);
       // Weights are 0 in the padding, and a product with 0 is 0: but for NaN and infinity, which X may not hold.
-      each_tile(X, rows, all, true, [&](int64_t j, int64_t n, const E* const* x) {
+      each_tile(X, rows, features, true, [&](int64_t j, int64_t n, const E* const* x) {
         if (c > 0) fetch = next_weights(W, n_outputs, X.n_features, c, j);
         score_tile(x, static_cast<int>(rows.count), scratch.staged, W + (j * n_outputs + c * kPanel), n_outputs,
-                   n / kPanel, count, j == 0, acc, fetch);
+                   n / kPanel, count, j == features.begin, acc, fetch);
       });
       finish_scores(acc, b + c, count, S + c * kTileRows);
     }
@@ -204,12 +205,12 @@ struct Dense {
   }
 
   // dW (features only, packed from features.begin on) += dS' X for a tile of rows, or a run of them. `fused`: the
-  // scores of these rows have just been worked out, and the rows that follow are next; else the same features of those
-  // are. Then, dW may hold anything in the padding.
+  // scores of these rows have just been worked out, and those of the rows at scratch.next come next; else the rows that
+  // follow do. Then, dW may hold anything in the padding.
   template <class T>
   static void gradient(const MatrixView& X, const Rows& rows, Features features, const T* dS, int64_t n_outputs, T* dW,
                        const Scratch<T>& scratch, bool fused) {
-    if (rows.count <= kPairRows && n_outputs > kScoreOutputs)
+    if (rows.count <= kPairRows && X.n_features > kNarrowFeatures)
       return gradient_of_tile(X, rows, features, dS, n_outputs, dW, scratch, fused);
     each_tile_of_rows(rows, [&](const Rows& tile, int64_t t) {
       gradient_of_tile(X, tile, features, dS + t * (kTileRows * n_outputs), n_outputs, dW, scratch, fused);
@@ -219,9 +220,8 @@ struct Dense {
   template <class T>
   static void gradient_of_tile(const MatrixView& X, const Rows& rows, Features features, const T* dS, int64_t n_outputs,
                                T* dW, const Scratch<T>& scratch, bool fused) {
-    Fetch fetch =
-        fused ? next_rows(X, rows, n_outputs, {0, X.n_features}, scratch.next, scratch.prefetched_rows, kRunRows)
-              : next_rows(X, rows, n_outputs, features, -1, 0, kRunRows);
+    Fetch fetch = fused ? next_rows(X, rows, n_outputs, features, scratch.next, scratch.prefetched_rows, kRunRows)
+                        : next_rows(X, rows, n_outputs, features, -1, 0, kRunRows);
     each_tile(X, rows, features, fused, [&](int64_t j, int64_t n, const E* const* x) {
       gradient_tile(x, static_cast<int>(rows.count), n, scratch.staged, dS, n_outputs,
                     dW + (j - features.begin) * n_outputs, fetch);

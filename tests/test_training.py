@@ -80,17 +80,18 @@ def test_batches_by_halves(threads):
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 @pytest.mark.parametrize(("loss", "average"), [("softmax", False), ("logistic", True), ("hinge", False)])
 def test_small_batches_by_features(threads, loss, average):
-    """Of 1024 features and more, which are split among up to four threads; 1103 leave a panel unfilled."""
+    """Of 1024 features and 2e6 operations and more, split among up to four threads; 1103 leave a panel unfilled."""
     rng = np.random.default_rng(3)
-    n, d = 110, 1103
-    data, y = rng.normal(size=(n, d)), rng.integers(0, 3, n)
-    options = {"loss": loss, "batch_size": 29, "epochs": 3, "rng": SEED, "penalty": sm.ElasticNet(0.1, 0.5)}
+    n, d, k = 130, 1103, 11
+    data, y = rng.normal(size=(n, d)), rng.integers(0, k, n)
+    assert 4 * 50 * (d - 1) * k >= 2e6
+    options = {"loss": loss, "batch_size": 50, "epochs": 3, "rng": SEED, "penalty": sm.ElasticNet(0.1, 0.5)}
     options |= {"optimizer": sm.optimizers.Adam(lr=0.01), "standardize": True, "average": average}
     weights = rng.random(n) + 0.5
     got = sm.fit(data, y, num_threads=threads, sample_weight=weights, **options)
-    close(got, reference.fit(data, y, sample_weight=weights, **options), 1e-9)  # Adam, as above, for 12 steps
+    close(got, reference.fit(data, y, sample_weight=weights, **options), 1e-9)  # Adam, as above, for 9 steps
     # In float32 and in one column less, which is taken from rows with a gap.
-    options |= {"optimizer": sm.optimizers.SGD(lr=1e-3), "W0": np.zeros((3, d - 1), np.float32)}
+    options |= {"optimizer": sm.optimizers.SGD(lr=1e-3), "W0": np.zeros((k, d - 1), np.float32)}
     close(sm.fit(data[:, :-1], y, num_threads=threads, **options), reference.fit(data[:, :-1], y, **options), 1e-4)
 
 
@@ -98,15 +99,15 @@ def test_small_batches_by_features(threads, loss, average):
 def test_divergence_of_small_batches_by_features(threads):
     """The step at which the loss or a weight is no longer finite, whichever thread sees it; then the same arrays can be trained on."""
     rng = np.random.default_rng(4)
-    data, y = rng.normal(size=(64, 1030)).astype(np.float32), rng.normal(size=64).astype(np.float32)
+    data, y = (rng.normal(size=(64, m)).astype(np.float32) for m in (4030, 8))
     options = {"loss": "mse", "batch_size": 16, "shuffle": False, "num_threads": threads}
     for lr, step in ((1e39, 1), (1e30, 2), (1e10, 3), (1e3, 6)):
         with pytest.raises(FloatingPointError, match=rf"^lr: training diverged at step {step} "):
             sm.fit(data, y, optimizer=sm.optimizers.SGD(lr=lr), epochs=20, **options)
-    data[40, 1029] = np.nan
+    data[40, 4029] = np.nan
     with pytest.raises(ValueError, match=r"^X: .*row 40"):
         sm.fit(data, y, optimizer=sm.optimizers.SGD(lr=1e-6), epochs=1, **options)
-    data[40, 1029] = 0
+    data[40, 4029] = 0
     assert np.isfinite(sm.fit(data, y, optimizer=sm.optimizers.SGD(lr=1e-6), epochs=1, **options).W).all()
 
 

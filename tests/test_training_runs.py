@@ -17,7 +17,7 @@ from softmargin import reference
 
 from .fits import RNG, RULES, SEED, SHIFTED, SPARSE, WEIGHTS, D, K, N, X, Y, close, same_arrays, same_results
 
-WIDE = RNG.normal(size=(N, 1040))  # small batches of it go by features
+WIDE = RNG.normal(size=(N, 3500)).astype(np.float32)  # batches of 48 go by features
 
 RUNS = {
     **{
@@ -43,7 +43,7 @@ RUNS = {
     "sparse average": {"X": SPARSE, "average": True, "penalty": sm.L2(0.3), "sample_weight": WEIGHTS},
     "sparse average, l1": {"X": SPARSE.astype(np.float32), "average": True, "penalty": sm.L1(0.01)},
     "full batch": {"batch_size": None},
-    "by features": {"X": WIDE, "optimizer": sm.optimizers.Adam(lr=0.01), "standardize": True},
+    "by features": {"X": WIDE, "batch_size": 48, "optimizer": sm.optimizers.Adam(lr=0.01), "standardize": True},
     "signs": {"y": np.where(Y > 0, 1, -1), "loss": "binary_hinge", "positive_weight": [2.0], "margin": 0.5},
 }
 

@@ -9,7 +9,7 @@
 
 namespace softmargin {
 
-inline constexpr int64_t kParts = 4;
+inline constexpr int64_t kParts = 4;  // as differentiate() adds them
 
 // A batch of so many bytes stays in the L2 of the threads between its scores and its gradient (50 000 x 3072, an epoch
 // of Adam on two threads, in proportion to the same with rows split for the scores: float32 in batches of 32 0.74, 64
@@ -17,13 +17,17 @@ inline constexpr int64_t kParts = 4;
 inline constexpr int64_t kMostSplitBytes = int64_t{768} << 10;
 inline constexpr int64_t kLeastSplitFeatures = 1024;
 
+// Multiply-adds of a step from which on: four sums of lanes for one take a tenth of a step of 8 rows.
+inline constexpr double kLeastSplitWork = 2e6;
+
 template <class T>
 class ByFeatures {
  public:
   static bool suits(const Problem<T>& problem, int64_t batch_size) {
     const int64_t d = problem.X.n_features;
     return !problem.layout().gradient_wide && problem.n_outputs <= kScoreOutputs && d >= kLeastSplitFeatures &&
-           batch_size * d * problem.layout().element_bytes <= kMostSplitBytes;
+           batch_size * d * problem.layout().element_bytes <= kMostSplitBytes &&
+           2 * problem.multiply_adds(batch_size) >= kLeastSplitWork;
   }
 
   ByFeatures(const Problem<T>& problem, int64_t batch_size, int threads)

@@ -129,10 +129,12 @@ def test_fit_by_halves(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.uint8])
 def test_fit_by_features(dtype):
-    """Rows of 1024 features and more, in batches of less than 768 kB; two tiles, and three of which the last batch has one."""
-    n, d = 130, 1103
-    X, y = RNG.integers(0, 256, (n, d)).astype(dtype), RNG.integers(0, 3, n)
-    for rule, standardize, batch_size in itertools.product(RULES, (False, True), (30, 55)):
+    """Rows of 1024 features and more, in batches of less than 768 kB and no less than 2e6 operations; the last one is smaller."""
+    n, d, k = 130, 1103, 11
+    X, y = RNG.integers(0, 256, (n, d)).astype(dtype), RNG.integers(0, k, n)
+    for rule, standardize, batch_size in itertools.product(RULES, (False, True), (48, 55)):
+        assert 4 * batch_size * d * k >= 2e6
+        assert batch_size * d * 8 <= 768 * 2**10
         options = {"standardize": standardize, "batch_size": batch_size, "epochs": 2, "penalty": sm.L2(0.1)}
         data = X if dtype == np.uint8 else (X / dtype(256)).astype(dtype)
         assert len(fit_bits(data, y, optimizer=rule, **options)) == 1

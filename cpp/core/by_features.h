@@ -33,7 +33,6 @@ class ByFeatures {
   ByFeatures(const Problem<T>& problem, int64_t batch_size, int threads)
       : problem_(problem),
         layout_(problem.layout()),
-        packing_(problem.packing()),
         tiles_((batch_size + kTileRows - 1) / kTileRows),
         workspace_(layout_.width, problem.n_outputs, threads),
         zeros_(Buffer<T>::zeros(problem.n_outputs)),
@@ -127,7 +126,6 @@ class ByFeatures {
 
   const Problem<T>& problem_;
   const LayoutKernels<T>& layout_;
-  Packing packing_;
   int64_t tiles_;  // of a batch
   Workspace<T> workspace_;
   Buffer<T> zeros_, partial_;         // [side][part][tile][n_outputs][kTileRows]

@@ -29,9 +29,9 @@ int64_t slots_of(const Problem<T>& problem, double multiply_adds) {
   }
   for (int64_t slots = kFewSlots; slots > 1; slots /= 2) {
     const int64_t most = slots > 4 ? kSlotBytes : 2 * kSlotBytes;
-    const int64_t work =
-        slots > 2 ? 8 : 2;  // a number of a slot, in multiply-adds; blocks, which are left, wait for each other
-    if (bytes * slots <= most && static_cast<double>(work * slots * size) <= multiply_adds) return slots;
+    // Multiply-adds that a number of a slot is worth; less than four slots compete with blocks alone, which cost more.
+    const int64_t worth = slots > 2 ? 8 : 2;
+    if (bytes * slots <= most && static_cast<double>(worth * slots * size) <= multiply_adds) return slots;
   }
   return 0;
 }
@@ -104,35 +104,34 @@ bool accumulate_in_slots(const Problem<T>& problem, const Rows& rows, int64_t n_
   }
 
   std::atomic<bool> finite{true};
-  in_regions(
-      threads, left, poll,
-      [&](Team& team, std::size_t s) {
-        const auto rank = static_cast<std::size_t>(team.rank());
-        const Scratch<T> scratch = workspace.scratch(team.rank(), problem.derivatives                 ? 0
-                                                                  : gradient && run_rows == kTileRows ? kTileRows / 2
-                                                                                                      : run_rows);
-        T* S = scores[rank].data();
-        T* part = parts[rank].data();
-        Slot<T>& slot = slots[s];
-        int64_t& row = left[s].begin;
-        if (gradient && !slot.begun) std::memset(slot.G, 0, static_cast<std::size_t>(size) * sizeof(double));
-        slot.begun = true;
-        const int64_t stop = minimum(row + kMaxSummedRows, left[s].end);
-        for (; row < stop; row += run_rows) {
-          const Rows run{rows.order, rows.first + row, minimum(run_rows, stop - row)};
-          if (!finite ||
-              !differentiate(problem, run, W, b, S, scratch, workspace.targets(team.rank()), &slot.loss, slot.db)) {
-            finite = false;
-            left[s].begin = left[s].end;
-            return;
-          }
-          if (gradient && wide) layout.gradient_wide(problem.X, run, all, S, k, slot.G, scratch, true);
-          if (gradient && !wide) layout.gradient(problem.X, run, all, S, k, part, scratch, true);
-        }
-        row = stop;
-        if (gradient && !wide) problem.kernels().flush(part, slot.G, size);
-      },
-      wide ? 0 : kRest);  // at random, sums of another slot come from the L3 at first
+  const auto piece = [&](Team& team, std::size_t s) {
+    const auto rank = static_cast<std::size_t>(team.rank());
+    const Scratch<T> scratch = workspace.scratch(team.rank(), problem.derivatives                 ? 0
+                                                              : gradient && run_rows == kTileRows ? kTileRows / 2
+                                                                                                  : run_rows);
+    T* S = scores[rank].data();
+    T* part = parts[rank].data();
+    Slot<T>& slot = slots[s];
+    int64_t& row = left[s].begin;
+    if (gradient && !slot.begun) std::memset(slot.G, 0, static_cast<std::size_t>(size) * sizeof(double));
+    slot.begun = true;
+    const int64_t stop = minimum(row + kMaxSummedRows, left[s].end);
+    for (; row < stop; row += run_rows) {
+      const Rows run{rows.order, rows.first + row, minimum(run_rows, stop - row)};
+      if (!finite ||
+          !differentiate(problem, run, W, b, S, scratch, workspace.targets(team.rank()), &slot.loss, slot.db)) {
+        finite = false;
+        left[s].begin = left[s].end;
+        return;
+      }
+      if (gradient && wide) layout.gradient_wide(problem.X, run, all, S, k, slot.G, scratch, true);
+      if (gradient && !wide) layout.gradient(problem.X, run, all, S, k, part, scratch, true);
+    }
+    row = stop;
+    if (gradient && !wide) problem.kernels().flush(part, slot.G, size);
+  };
+  // The sums of another slot come from the L3 at first, where they are added to at random.
+  in_regions(threads, left, poll, piece, wide ? 0 : kRest);
   if (!finite) return false;
 
   Buffer<double> loss(n_slots);

@@ -16,8 +16,9 @@ inline constexpr int64_t kMostNarrowRows = 256;
 // dW of a tile of features is added to for all rows of a block, and should stay in the L2 meanwhile: 256 kB of float32.
 inline constexpr int64_t kStepWeights = int64_t{64} << 10;
 
-// Numbers of a batch from which on it goes by halves: half a MB of float32 (50 000 x 3072, epochs of Adam, two threads,
-// in proportion to those without: batches of 256 0.83, 128 0.90, 64 0.94, 32 1.1).
+// Numbers of a batch from which on it goes by halves, if it does not go by features (by_features.h): half a MB of
+// float32 (50 000 x 3072, epochs of Adam, two threads, in proportion to those without: batches of 256 0.83, 128 0.90,
+// 64 0.94, 32 1.1).
 inline constexpr int64_t kHalvesFrom = int64_t{1} << 17;
 
 template <class T>

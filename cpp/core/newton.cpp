@@ -25,7 +25,7 @@ constexpr double kLeast = 1e-12;
 // A search ends where the slope has fallen to this share of the first; looks at the slope; how much longer a step may
 // get from one look to the next, and in all.
 constexpr double kFlat = 0.01;
-constexpr int kLooks = 20;
+constexpr int kLooks = 40;
 constexpr double kLonger = 10, kLongest = 100;
 
 // A step that promises to take off less than this share of F is rounding.
@@ -99,21 +99,24 @@ struct PenaltySlope {
   double constant, square;
 };
 
-// t of the least F along the scores D, where its slope at 0 is `first` < 0: Newton's method within a bracket.
+// t of the least F along the scores D, where its slope at 0 is `first` < 0: Newton's method within a bracket, which is
+// halved where a step of Newton's would leave it or the last one left more than half of the slope.
 double best_step(const LossOfRows& loss, const Samples& samples, const double* D, const PenaltySlope& penalty,
                  double first) {
-  double low = 0, high = HUGE_VAL, t = 1;
+  double low = 0, high = HUGE_VAL, t = 1, last = HUGE_VAL;
   for (int look = 0; look < kLooks; ++look) {
     auto [at, curvature] = loss.slope(samples, D, t);
     at += penalty.constant + t * penalty.square;
     if (magnitude(at) <= -kFlat * first) return minimum(t, kLongest);
     (at < 0 ? low : high) = t;  // no number: beyond the end
     const double newton = t - at / (curvature + penalty.square), longest = kLonger * maximum(t, 1.0);
-    if (newton > low && newton < minimum(high, longest)) {
+    const bool slow = magnitude(at) > 0.5 * last && high < HUGE_VAL;
+    if (!slow && newton > low && newton < minimum(high, longest)) {
       t = newton;
     } else {
       t = high < HUGE_VAL ? 0.5 * (low + high) : kLonger * t;
     }
+    last = magnitude(at);
   }
   return minimum(low, kLongest);
 }

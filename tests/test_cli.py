@@ -1,6 +1,7 @@
 """The command in this process: training, predicting, errors in one line, machine output, help."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,17 @@ def test_libsvm_text_and_a_test_file_with_fewer_features(run):
     assert code == 0
     assert np.allclose([float(word) for word in out.split()], model.predict_scores(narrow)[:, 0], rtol=1e-5, atol=1e-5)
     assert "on 5 rows" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="Windows does not tell its memory by sysconf")
+def test_features_beyond_the_memory(run):
+    rows = [f"{c} 1:0.5 2147483640:1\n" for c in range(1000)]
+    Path("a.svm").write_text("".join(rows + rows))
+    code, _, err = run("train", "a.svm")
+    assert code == 2
+    assert "expected features whose weights fit into memory, got 1000 × 2147483640 weights" in err
+    Path("b.svm").write_text("1 1:0.5 2:1\n-1 3:2 200000:1\n")  # the control: many, and they fit
+    assert run("train", "b.svm", *QUICK)[0] == 0
 
 
 def test_a_class_that_is_only_among_the_held_out_rows(run):

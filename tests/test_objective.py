@@ -136,6 +136,11 @@ def test_refusals():
         ({"intercept": [0, np.nan]}, ValueError, "intercept: expected finite numbers, got nan at [1]"),
         ({"y": [0, 1, 2]}, ValueError, "y: expected labels 0..1, got 2 at row 2"),
         ({"margin": -1}, ValueError, "margin: expected a number at least 0, got -1.0"),
+        (
+            {"margin": 1e39, "W": W.astype(np.float32)},
+            ValueError,
+            "margin: expected a number from 0 to 3.40282e+38, got 1e+39",
+        ),
         ({"delta": 0}, ValueError, "delta: expected a number above 0, got 0.0"),
         (
             {"num_threads": 0},

@@ -10,8 +10,8 @@
 namespace softmargin {
 namespace {
 
-// What margin and delta may be at most, as in Python.
-constexpr double kLargest = 1e300;
+// Above this the way through Python judges margin and delta, which float32 may not hold.
+constexpr double kLargest = 1e30;
 
 // More threads than this the way through Python judges.
 constexpr long kMostPlainThreads = 256;

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from softmargin import _core
 from softmargin._validation import (
+    LARGEST,
     Matrix,
     as_dtype,
     as_intercept,
@@ -93,7 +94,9 @@ def read_data(
         targets = as_dtype("y", targets, dtype)
     if positive is not None:
         as_dtype("positive_weight", positive, dtype)  # float64 as they are, cast where a loss is multiplied by them
-    checked = (targets, name, n_outputs, as_number("margin", margin), as_number("delta", delta, low_open=True))
+    largest = min(LARGEST, float(np.finfo(dtype).max))
+    parameters = as_number("margin", margin, high=largest), as_number("delta", delta, high=largest, low_open=True)
+    checked = (targets, name, n_outputs, *parameters)
     problem = _problem(matrix, *checked, weight, positive, dtype)
     return Data(problem, matrix, targets, weight, positive, info["target"], n_outputs, dtype, name, *checked[3:])
 

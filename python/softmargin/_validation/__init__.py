@@ -4,6 +4,7 @@ from .arrays import as_plain
 from .matrix import Matrix, as_matrix, read_matrix
 from .options import Options, make_class, parameters_section
 from .scalars import (
+    LARGEST,
     MOST_THREADS,
     as_bool,
     as_generator,
@@ -20,6 +21,7 @@ from .targets import as_dtype, as_positive_weight, as_sample_weight, as_targets,
 from .weights import as_gradient, as_intercept, as_output, as_weights
 
 __all__ = [
+    "LARGEST",
     "MOST_THREADS",
     "Matrix",
     "Options",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 import time
 import warnings
@@ -27,6 +28,9 @@ from softmargin.estimators.options import AUTOMATIC_RULE
 from softmargin.estimators.regressor import LinearRegressor
 from softmargin.model_file import Model, save_model
 
+# Weights, their gradient, a direction and the best so far: what any solver holds at least.
+_COPIES = 4
+
 # Passes of an update rule over the rows, as the estimators have it.
 EPOCHS = 100
 
@@ -49,6 +53,7 @@ def train(file: Path, read: ReadOptions, options: TrainOptions) -> int:
     y, classes = labels.encode(table.y, loss, table.class_names)
     y_test = None if table.y_test is None else labels.encode_test(table.y_test, classes, table.class_names)
     say(f"read   {file.name}: {_shape(table)}, {_targets(y, classes)}")
+    _check_memory(file, table, y, classes)
     X_val: Any = None
     y_val: Any = None
     share = options.validation
@@ -230,6 +235,21 @@ def _recorded(table: Table, options: TrainOptions, penalty: Any, solver: str) ->
     kept["penalty"] = None if penalty is None else specs.describe(penalty)
     kept["solver"] = solver
     return {"train": kept, "target": table.target, "zero_based": table.zero_based}
+
+
+def _check_memory(file: Path, table: Table, y: Any, classes: Any) -> None:
+    """Refuse features by the thousand million, which a number mistaken for an index makes, before the machine swaps."""
+    if not hasattr(os, "sysconf"):
+        return
+    n_features = table.X.shape[1]
+    n_outputs = y.shape[1] if y.ndim == 2 else 1 if classes is None or len(classes) == 2 else len(classes)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if (needed := _COPIES * 8 * n_outputs * n_features) > memory:
+        raise CliError(
+            f"{file.name}: expected features whose weights fit into memory, got {n_outputs} × {n_features} weights, "
+            f"{needed / 1e9:.0f} GB of {memory / 1e9:.0f} GB",
+            "are the indices those of columns?",
+        )
 
 
 def _shape(table: Table) -> str:

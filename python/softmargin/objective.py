@@ -97,7 +97,7 @@ def read_data(
     largest = min(LARGEST, float(np.finfo(dtype).max))
     parameters = as_number("margin", margin, high=largest), as_number("delta", delta, high=largest, low_open=True)
     checked = (targets, name, n_outputs, *parameters)
-    problem = _problem(matrix, *checked, weight, positive, dtype)
+    problem = _problem(matrix.core, *checked, weight, positive, dtype)
     return Data(problem, matrix, targets, weight, positive, info["target"], n_outputs, dtype, name, *checked[3:])
 
 
@@ -107,7 +107,13 @@ def in_dtype(data: Data, dtype: np.dtype[Any]) -> _core.Problem:
         return data.problem
     targets = data.targets.astype(dtype) if data.targets.dtype.kind == "f" else data.targets
     checked = (targets, data.loss, data.n_outputs, data.margin, data.delta)
-    return _problem(data.matrix, *checked, data.sample_weight, data.positive_weight, dtype)
+    return _problem(data.matrix.core, *checked, data.sample_weight, data.positive_weight, dtype)
+
+
+def with_matrix(data: Data, matrix: _core.Matrix) -> _core.Problem:
+    """Return the core's problem with another X for the same rows."""
+    checked = (data.targets, data.loss, data.n_outputs, data.margin, data.delta)
+    return _problem(matrix, *checked, data.sample_weight, data.positive_weight, data.dtype)
 
 
 def of_output(data: Data, j: int) -> Data:
@@ -117,12 +123,12 @@ def of_output(data: Data, j: int) -> Data:
     targets = np.ascontiguousarray(column, data.dtype)
     positive = None if data.positive_weight is None else data.positive_weight[j : j + 1]
     checked = (targets, data.loss, 1, data.margin, data.delta)
-    problem = _problem(data.matrix, *checked, data.sample_weight, positive, data.dtype)
+    problem = _problem(data.matrix.core, *checked, data.sample_weight, positive, data.dtype)
     return data._replace(problem=problem, targets=targets, positive_weight=positive, n_outputs=1)
 
 
 def _problem(
-    matrix: Matrix,
+    matrix: _core.Matrix,
     targets: npt.NDArray[Any],
     loss: str,
     n_outputs: int,
@@ -133,7 +139,7 @@ def _problem(
     dtype: np.dtype[Any],
 ) -> _core.Problem:
     return _core.Problem(
-        matrix.core,
+        matrix,
         targets,
         loss,
         n_outputs,

@@ -249,7 +249,7 @@ def names() -> tuple[str, ...]:
     >>> sm.optimizers.names()[:2]
     ('SGD', 'Adagrad')
     """
-    return tuple(_core.registry()["optimizers"])
+    return tuple(_CLASSES)
 
 
 def get(name: str) -> type[Optimizer]:

@@ -43,7 +43,7 @@ def names() -> tuple[str, ...]:
     >>> sm.penalties.names()[:3]
     ('l2', 'l1', 'elasticnet')
     """
-    return tuple(_core.registry()["penalties"])
+    return tuple(_CLASSES)
 
 
 def get(name: str) -> type[Penalty]:

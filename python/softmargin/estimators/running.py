@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from softmargin import _core
 from softmargin._validation import Matrix
+from softmargin.objective import LOSSES
 from softmargin.optimizers import Optimizer
 from softmargin.penalties import Penalty, as_spec
 from softmargin.schedules import Schedule
@@ -94,7 +95,7 @@ def solvable(loss: str, penalty: Penalty | None) -> bool:
     >>> solvable("softmax", None)
     True
     """
-    convex = bool(_core.registry()["losses"][loss]["convex"])
+    convex = bool(LOSSES[loss]["convex"])
     return convex and _core.l1_l2(as_spec(penalty)) is not None
 
 

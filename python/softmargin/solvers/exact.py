@@ -148,7 +148,8 @@ def solve(
     "interior", which takes such losses and l1 as they are. With "dual"
     a step is an epoch of coordinate ascent, which takes such losses as they are, in float64. The
     certificate is computed in float64 whatever X's dtype, one pass over X each time. Memory beyond X: the metric, a few arrays
-    (n_samples, n_outputs), "interior" some twenty, and 20 pairs of vectors of the size of W; Hessians of classes take
+    (n_samples, n_outputs), "interior" some twenty, and 20 pairs of vectors of the size of W; "dual" a copy of the entries of X where a
+    tenth of them or more lie in features that one row alone has, and the weights, twice; Hessians of classes take
     n_outputs (n_outputs + 1) / 2 numbers a sample.
 
     Unlike scikit-learn's solvers, whose tolerances are for gradients in the units of the data, `tol` means the same for every
@@ -207,7 +208,7 @@ def solve(
         if chosen == "auto":
             chosen = automatic(problem)
         x = np.zeros(problem.size)
-        if W is not None:
+        if W is not None and W.any():
             x = problem.from_raw(W.astype(np.float64), np.zeros(k) if b is None else b)
         elif b is not None:
             x[problem.n_weights :] = b

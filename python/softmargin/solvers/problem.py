@@ -178,7 +178,7 @@ class LinearProblem:
         own = slice(indptr[i], indptr[i + 1])
         np.add.at(out, indices[own], amount * values[own].astype(np.float64) * self.inverse_scale[indices[own]])
         if self.is_centred:
-            out -= amount * self.centre * self.inverse_scale
+            out -= amount * self.scaled_centre
 
     def sparse(self) -> Any:
         """Return X as scipy's CSR over the same arrays."""
@@ -188,6 +188,11 @@ class LinearProblem:
     def n_entries(self) -> int:
         """Numbers that a pass reads."""
         return len(self.data.matrix.core.arrays[0]) if self.is_sparse() else self.n_samples * self.n_features
+
+    @cached_property
+    def scaled_centre(self) -> Float:
+        """The centre (n_features,) in the units of the scaled features."""
+        return self.centre * self.inverse_scale if self.is_scaled else self.centre
 
     @cached_property
     def n_pairs(self) -> float:

@@ -129,9 +129,6 @@ class Optimizer(Options):
         """Names of the arrays of the state: PyTorch's, less those that these hyper-parameters leave unused."""
         return self._state_names
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(getattr(self, option.name) for option in self.options)
-
     def init(self, W: npt.NDArray[Any]) -> OptimizerState:
         """Return the state before the first step: zeros like W.
 

@@ -24,10 +24,18 @@ class Penalty(Options):
 
     name: ClassVar[str]
 
+    # Worked out once: it takes as long as a step on few weights. A slot, so that `vars` has the options alone.
+    __slots__ = ("_spec",)
+    _spec: tuple[str, tuple[float, ...]]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_spec", (self.name, self.flat()))
+
     @property
     def spec(self) -> tuple[str, tuple[float, ...]]:
         """The penalty as the core takes it: its name and its parameters."""
-        return self.name, self.flat()
+        return self._spec
 
 
 def names() -> tuple[str, ...]:

@@ -35,6 +35,9 @@ class Options:
         for option in self.options:
             object.__setattr__(self, option.name, check_option(option, getattr(self, option.name)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, option.name) for option in self.options)
+
     def flat(self, **changed: float) -> tuple[float, ...]:
         """Return the options as the core takes them: floats in the registry's order, pairs flattened."""
         values: list[float] = []

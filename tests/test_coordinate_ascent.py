@@ -221,6 +221,9 @@ def test_features_of_one_entry_are_found(dtype, index):
         assert np.array_equal(left.toarray(), X.toarray()[:, features])
         squares = X.toarray().astype(np.float64) ** 2 * (1.0 if factors is None else factors)
         np.testing.assert_allclose(alone, squares[:, count == 1].sum(axis=1), rtol=1e-14)
+    longer = (np.append(X.data, np.nan), np.append(X.indices, 0), X.indptr)  # than the rows that there are
+    values, indices, *_ = _core.shared_features(_core.CsrMatrix(*longer, X.shape[1]))
+    assert len(values) == len(indices) == (count > 1)[X.indices].sum()
     twice = scipy.sparse.csr_array((np.ones(3), [1, 1, 0], [0, 2, 3]), shape=(2, 2))  # twice in a row is not once
     assert np.array_equal(_core.shared_features(read_matrix(twice).core)[3], [1])
     assert _core.shared_features(read_matrix(scipy.sparse.csr_array((3, 3))).core) is None

@@ -73,9 +73,9 @@ Array<double> squares(const Matrix& X, const py::object& feature_scale, int num_
 
 template <class V>
 py::tuple without_own_features(const Matrix& X, const std::int32_t* place, const double* scale, int64_t alone) {
-  const int64_t n = X.view.n_samples, d = X.view.n_features, kept = X.arrays[0].cast<py::array>().size() - alone;
-  Array<V> values(kept + 1);
-  Array<std::int32_t> indices(kept + 1);
+  const int64_t n = X.view.n_samples, d = X.view.n_features, most = X.arrays[0].cast<py::array>().size() - alone;
+  Array<V> values(most + 1);
+  Array<std::int32_t> indices(most + 1);
   Array<int64_t> indptr(n + 1);
   Array<double> squares(n);
   const SharedFeatures<V> shared{values.mutable_data(), indices.mutable_data(), indptr.mutable_data(),
@@ -92,7 +92,7 @@ py::tuple without_own_features(const Matrix& X, const std::int32_t* place, const
       feature += place[j] >= 0;
     }
   }
-  const auto used = py::slice(0, kept, 1);
+  const auto used = py::slice(0, indptr.data()[n], 1);  // arrays of CSR may be longer than their rows
   return py::make_tuple(values[used], indices[used], indptr, features[py::slice(0, n_shared, 1)], squares);
 }
 

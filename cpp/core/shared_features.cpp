@@ -9,7 +9,7 @@ namespace softmargin {
 namespace {
 
 // Rows between two looks at the clock.
-constexpr int64_t kRowsAtOnce = 1024;
+constexpr int64_t kRowsAtOnce = 64;
 
 // f(row i, its entries) for all rows of CSR.
 template <class F>
@@ -17,8 +17,9 @@ void each_row(const MatrixView& X, const Poll& poll, F&& f) {
   Layouts::for_each([&]<class Layout>(int layout) {
     if constexpr (Layout::width == 1) {
       if (layout != X.layout) return;
+      Stopwatch watch;
       for (int64_t i = 0; i < X.n_samples; ++i) {
-        if (i % kRowsAtOnce == 0) poll();
+        if (i % kRowsAtOnce == 0 && watch.seconds() > kRegionSeconds) poll(), watch = Stopwatch();
         f(i, Layout::row(X, i));
       }
     }

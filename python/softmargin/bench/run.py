@@ -47,7 +47,7 @@ def run(case: Case, machine: Machine, setting: Setting) -> Measured:
         work.check({name: function() for name, function in work.functions.items()})
         gauges = limits_of(work, setting.threads)
         functions = {**work.functions, **{name: gauge.function for name, gauge in gauges.items()}}
-        seconds = interleaved(functions, work.rounds, work.repeat)
+        seconds = interleaved(functions, work.rounds, work.repeat, warmed=True)
     machine = machine.at(work.dtype, {name: gauge.amount / seconds.pop(name) for name, gauge in gauges.items()})
     ours = next(iter(seconds.values()))
     figures = []

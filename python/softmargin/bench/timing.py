@@ -11,8 +11,14 @@ from typing import Any
 # them. Right after a pass of BLAS ours took 157 ms instead of 57, after a rest 58 (two cores, real-time priority).
 REST = 0.1
 
+# After a rest cores have to get up to speed: the first of some short calls takes 1.1 to 1.8 times as long as those that follow (a step
+# of Adam on 10 million weights 10 ms instead of 6). Calls that take longer than this show nothing of it.
+WARMED = 0.2
 
-def interleaved(functions: Mapping[str, Callable[[], Any]], rounds: int, repeat: int = 1) -> dict[str, float]:
+
+def interleaved(
+    functions: Mapping[str, Callable[[], Any]], rounds: int, repeat: int = 1, *, warmed: bool = False
+) -> dict[str, float]:
     """Measure {name: function} in turns; {name: the median seconds of a call}. All have been called before.
 
     Parameters
@@ -22,12 +28,16 @@ def interleaved(functions: Mapping[str, Callable[[], Any]], rounds: int, repeat:
         Measurements of each.
     repeat : int
         Calls in one measurement, where one is too short for the clock.
+    warmed : bool
+        Whether a call that is not measured comes first, as for what is called again and again.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
+    calls = range(repeat)
     for _ in range(rounds):
         for name, function in functions.items():
             time.sleep(REST)
-            calls = range(repeat)
+            if warmed and (not times[name] or times[name][-1] < WARMED):
+                function()
             start = time.perf_counter()
             for _ in calls:
                 function()

@@ -24,7 +24,7 @@ EPS = np.finfo(np.float64).eps
 def made(X, y, k, loss, given, *, weight=None, penalty=PENALTIES[0], **options):
     """The problem as `solve` prepares it; its centre is the mean of X, so r matters to G."""
     data = read_data(X, y, loss, n_outputs=k, sample_weight=weight, dtype=np.dtype(np.float64), **given)
-    settings = {"fit_intercept": True, "standardize": False, "intercept_penalty": 0.0} | options
+    settings = {"fit_intercept": True, "standardize": False, "intercept_penalty": 0.0, "merge": False} | options
     return prepare(data, penalty, num_threads=1, deadline=None, **settings)
 
 

@@ -6,7 +6,7 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "core/buffer.h"
-#include "core/shared_features.h"
+#include "core/own_features.h"
 #include "core/sparse_gram.h"
 
 namespace softmargin {
@@ -23,8 +23,8 @@ T* writeable(const char* name, const py::object& object, std::initializer_list<i
 // (values, gaps), (n_outputs,) each; A, W, b, rest and streak are updated in place.
 py::tuple ascend_epoch(const ProblemObject& object, const py::object& A, const py::object& W, const py::object& b,
                        const py::object& rest, const py::object& streak, const py::object& squares, double l2,
-                       double pull, const py::object& feature_scale, const py::object& alone, std::uint64_t seed,
-                       std::uint64_t epoch, int num_threads) {
+                       double pull, const py::object& feature_scale, std::uint64_t seed, std::uint64_t epoch,
+                       int num_threads) {
   require_csr(object.X());
   if (object.is_float()) throw TypeError("problem: expected float64, got float32");
   if (!(l2 > 0) || !(pull > 0)) throw ValueError("l2, pull: expected numbers above 0");
@@ -32,8 +32,6 @@ py::tuple ascend_epoch(const ProblemObject& object, const py::object& A, const p
   const int64_t n = problem.X.n_samples, d = problem.X.n_features, k = problem.n_outputs;
   Array<double> scale;
   if (!feature_scale.is_none()) scale = checked<double>("feature_scale", feature_scale, {d});
-  Array<double> own;
-  if (!alone.is_none()) own = checked<double>("alone", alone, {n});
   Array<double> values(k), gaps(k);
   double* values_data = values.mutable_data();
   double* gaps_data = gaps.mutable_data();
@@ -46,7 +44,6 @@ py::tuple ascend_epoch(const ProblemObject& object, const py::object& A, const p
                                 pull,
                                 feature_scale.is_none() ? nullptr : scale.data(),
                                 checked<double>("squares", squares, {n}).data(),
-                                alone.is_none() ? nullptr : own.data(),
                                 writeable<double>("A", A, {k, n}),
                                 writeable<double>("W", W, {k, d}),
                                 writeable<double>("b", b, {k}),
@@ -71,50 +68,34 @@ Array<double> squares(const Matrix& X, const py::object& feature_scale, int num_
   return result;
 }
 
-template <class V>
-py::tuple without_own_features(const Matrix& X, const std::int32_t* place, const double* scale, int64_t alone) {
-  const int64_t n = X.view.n_samples, d = X.view.n_features, most = X.arrays[0].cast<py::array>().size() - alone;
-  Array<V> values(most + 1);
-  Array<std::int32_t> indices(most + 1);
-  Array<int64_t> indptr(n + 1);
-  Array<double> squares(n);
-  const SharedFeatures<V> shared{values.mutable_data(), indices.mutable_data(), indptr.mutable_data(),
-                                 squares.mutable_data()};
-  int64_t n_shared = 0;
-  for (int64_t j = 0; j < d; ++j) n_shared += place[j] >= 0;
-  Array<int64_t> features(n_shared + 1);
-  int64_t* feature = features.mutable_data();
-  {
-    const py::gil_scoped_release released;
-    copy_shared(X.view, place, scale, shared, signal_poll());
-    for (int64_t j = 0; j < d; ++j) {
-      *feature = j;
-      feature += place[j] >= 0;
-    }
-  }
-  const auto used = py::slice(0, indptr.data()[n], 1);  // arrays of CSR may be longer than their rows
-  return py::make_tuple(values[used], indices[used], indptr, features[py::slice(0, n_shared, 1)], squares);
-}
-
-// (values, indices, indptr, features, alone) of X without the features that have one entry alone; None where these hold
-// less than the share `least` of the entries.
-py::object shared_features(const Matrix& X, const py::object& feature_scale, double least) {
+// (values, indices, indptr, column, factor, n_columns, n_shared) of X whose features of one entry are merged, row by
+// row; None where these hold less than the share `least` of the entries, or X has numbers that do not go well together.
+py::object merge_features(const Matrix& X, const py::object& feature_scale, double least) {
   require_csr(X);
-  const int64_t d = X.view.n_features;
+  const int64_t n = X.view.n_samples, d = X.view.n_features, most = X.arrays[0].cast<py::array>().size();
   Array<double> scale;
   if (!feature_scale.is_none()) scale = checked<double>("feature_scale", feature_scale, {d});
   const double* scale_data = feature_scale.is_none() ? nullptr : scale.data();
-  const auto values = X.arrays[0].cast<py::array>();
-  if (d > std::numeric_limits<std::int32_t>::max() || values.size() == 0) return py::none();
+  const double fewest = maximum(least * static_cast<double>(most), 1.0);
+  if (static_cast<double>(d) < fewest || d > std::numeric_limits<std::int32_t>::max()) return py::none();
   Buffer<std::int32_t> place(d);
-  int64_t alone = 0;
   {
     const py::gil_scoped_release released;
-    alone = place_shared(X.view, place.data(), signal_poll());
+    if (static_cast<double>(place_features(X.view, place.data(), signal_poll())) < fewest) return py::none();
   }
-  if (static_cast<double>(alone) < least * static_cast<double>(values.size())) return py::none();
-  return values.itemsize() == 4 ? without_own_features<float>(X, place.data(), scale_data, alone)
-                                : without_own_features<double>(X, place.data(), scale_data, alone);
+  Array<double> values(most), factor(d);
+  Array<std::int32_t> indices(most);
+  Array<int64_t> indptr(n + 1), column(d);
+  const MergedFeatures merged{values.mutable_data(), indices.mutable_data(), indptr.mutable_data(),
+                              column.mutable_data(), factor.mutable_data()};
+  Columns columns{};
+  {
+    const py::gil_scoped_release released;
+    columns = merge_own_features(X.view, place.data(), scale_data, merged, signal_poll());
+  }
+  if (columns.all == 0) return py::none();
+  const auto used = py::slice(0, indptr.data()[n], 1);
+  return py::make_tuple(values[used], indices[used], indptr, column, factor, columns.all, columns.shared);
 }
 
 }  // namespace
@@ -122,9 +103,8 @@ py::object shared_features(const Matrix& X, const py::object& feature_scale, dou
 void bind_coordinates(py::module_& m) {
   m.def("ascend", &ascend_epoch, py::arg("problem"), py::arg("A"), py::arg("W"), py::arg("b"), py::arg("rest"),
         py::arg("streak"), py::arg("squares"), py::kw_only(), py::arg("l2"), py::arg("pull"),
-        py::arg("feature_scale") = py::none(), py::arg("alone") = py::none(), py::arg("seed") = 0, py::arg("epoch") = 0,
-        py::arg("num_threads") = 0);
-  m.def("shared_features", &shared_features, py::arg("X"), py::arg("feature_scale") = py::none(), py::kw_only(),
+        py::arg("feature_scale") = py::none(), py::arg("seed") = 0, py::arg("epoch") = 0, py::arg("num_threads") = 0);
+  m.def("merge_own_features", &merge_features, py::arg("X"), py::arg("feature_scale") = py::none(), py::kw_only(),
         py::arg("least") = 0.0);
   m.def("row_squares", &squares, py::arg("X"), py::arg("feature_scale") = py::none(), py::kw_only(),
         py::arg("num_threads") = 0);

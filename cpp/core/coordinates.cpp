@@ -189,8 +189,8 @@ void visit_row(const Coordinates& p, Step step, int64_t i, int64_t first, Totals
   const L scores_of_row = scores(row, W);
   double s[lanes], along[lanes];
   std::memcpy(s, &scores_of_row, sizeof s);
-  const double share = w / p.total_weight, alone = p.alone ? share / p.l2 * p.alone[i] : 0.0;
-  for (int l = 0; l < lanes; ++l) s[l] += b[l] - alone * p.A[(first + l) * p.X->n_samples + i];
+  const double share = w / p.total_weight;
+  for (int l = 0; l < lanes; ++l) s[l] += b[l];
   bool moved = false;
   for (int l = 0; l < lanes; ++l) {
     const double by = rests[l] ? 0.0 : share * move(p, step, i, first + l, share, s[l], totals + l);

@@ -16,8 +16,7 @@
 
 namespace softmargin {
 
-// All arrays in C order. X is CSR. Features that one row alone has may be left out of it (shared_features.h): with
-// alone_i the squares of row i in these, what they add to its score is -w_i a_i alone_i / (l2 sum w).
+// All arrays in C order. X is CSR.
 struct Coordinates {
   const MatrixView* X;
   int loss;  // index in the registry; of each output alone
@@ -28,7 +27,6 @@ struct Coordinates {
   double pull;                  // infinity: no intercept
   const double* feature_scale;  // (n_features,): squares of what the features are multiplied by, or null for ones
   const double* squares;        // (n_samples,): ||x_i||^2 of the scaled rows
-  const double* alone;          // (n_samples,): what of them lies in features that are left out; or null
   double* A;                    // (n_outputs, n_samples)
   double* W;                    // of X as it is: [n_features][2] of each two outputs, [n_features] of a last odd one
   double* b;                    // (n_outputs,)

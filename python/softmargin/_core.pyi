@@ -91,14 +91,24 @@ def ascend(
     l2: float,
     pull: float,
     feature_scale: NDArray[np.float64] | None = None,
-    alone: NDArray[np.float64] | None = None,
     seed: int = 0,
     epoch: int = 0,
     num_threads: int = 0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-def shared_features(
+def merge_own_features(
     X: Matrix, feature_scale: NDArray[np.float64] | None = None, *, least: float = 0.0
-) -> tuple[_Array, _Array, _Array, NDArray[np.int64], NDArray[np.float64]] | None: ...
+) -> (
+    tuple[
+        NDArray[np.float64],
+        NDArray[np.int32],
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.float64],
+        int,
+        int,
+    ]
+    | None
+): ...
 def row_squares(
     X: Matrix, feature_scale: NDArray[np.float64] | None = None, *, num_threads: int = 0
 ) -> NDArray[np.float64]: ...

@@ -110,10 +110,11 @@ def in_dtype(data: Data, dtype: np.dtype[Any]) -> _core.Problem:
     return _problem(data.matrix.core, *checked, data.sample_weight, data.positive_weight, dtype)
 
 
-def with_matrix(data: Data, matrix: _core.Matrix) -> _core.Problem:
-    """Return the core's problem with another X for the same rows."""
+def with_matrix(data: Data, matrix: Matrix) -> Data:
+    """Return the data with another X for the same rows."""
     checked = (data.targets, data.loss, data.n_outputs, data.margin, data.delta)
-    return _problem(matrix, *checked, data.sample_weight, data.positive_weight, data.dtype)
+    problem = _problem(matrix.core, *checked, data.sample_weight, data.positive_weight, data.dtype)
+    return data._replace(problem=problem, matrix=matrix)
 
 
 def of_output(data: Data, j: int) -> Data:

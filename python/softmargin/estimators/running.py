@@ -138,13 +138,16 @@ class Watch:
 def run_exact(problem: Problem, watch: Watch, tol: float, max_epochs: int) -> Outcome:
     """Solve, certified."""
     latest: SolveInfo | None = None
+    checked: SolveInfo | None = (
+        None  # the best of those that had their certificate; its weights are made if they are asked for
+    )
 
     def follow(info: SolveInfo) -> bool:
-        nonlocal latest
+        nonlocal latest, checked
         latest = info
         watch.records.append(info)
-        if info.gap is not None:
-            watch.keep(info.loss, info.weights)
+        if info.gap is not None and (checked is None or info.loss < checked.loss):
+            checked = info
         return watch.tell(info)
 
     left = None if watch.max_seconds is None else max(watch.max_seconds - (time.perf_counter() - watch.start), 1e-9)
@@ -160,8 +163,9 @@ def run_exact(problem: Problem, watch: Watch, tol: float, max_epochs: int) -> Ou
             warn=False,
         )
     except KeyboardInterrupt:
-        if latest is not None and latest.loss < watch.best:
-            watch.keep(latest.loss, latest.weights)
+        for info in (checked, latest):
+            if info is not None:
+                watch.keep(info.loss, info.weights)
         return interrupted(problem, watch, np.nan if latest is None else latest.loss)
     reached = f"gap={result.gap:.2g}"
     if np.isnan(result.gap):

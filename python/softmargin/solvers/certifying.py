@@ -144,6 +144,7 @@ def certify(
         intercept_penalty=as_number("intercept_penalty", intercept_penalty),
         num_threads=as_threads(num_threads),
         deadline=None,
+        merge=False,  # of W as it is
     )
     _check_constant_features(problem, W)
     x = problem.from_raw(W, np.zeros(len(W)) if b is None else b)

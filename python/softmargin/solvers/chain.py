@@ -67,7 +67,7 @@ class Chain:
             x = np.zeros(problem.size)
             if self.last is not None:
                 b = self.last.intercept
-                x = problem.from_raw(self.last.W, np.zeros(problem.n_outputs) if b is None else b)
+                x = problem.from_model(self.last.W, np.zeros(problem.n_outputs) if b is None else b)
             method = automatic(problem) if self.method == "auto" else self.method
             engine = Engine(problem, x, method, self.limits, arithmetic(problem, method), self.grams, callback)
             result = finish(engine, start)

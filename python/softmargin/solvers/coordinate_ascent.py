@@ -2,8 +2,7 @@
 
 Every row has a dual variable a_i for each output, and the weights are kept as V = -sum_i w_i a_i x_i / (l2 sum w). A visit to a row makes
 its a_i the best one for all others, which reads and changes the weights of the row's entries only; an epoch visits the rows in an order
-that is a function of (seed, epoch). A loss is asked for no more than its derivatives, or its pieces where it is not smooth. A feature
-that one row alone has, as most words of a text are, needs no weight: the row's a_i tells what it adds to the score.
+that is a function of (seed, epoch). A loss is asked for no more than its derivatives, or its pieces where it is not smooth.
 
 The constraint mean a = 0 of an intercept without a penalty is met by the method of multipliers: within an epoch the intercept is
 penalised by pull/2 (b - anchor)^2, and b is the next anchor. pull is about the curvature of F in b, so that the mean of a falls by
@@ -21,13 +20,9 @@ Lagrange Multiplier Methods (1982).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
 from softmargin import _core
-from softmargin.objective import with_matrix
 
 from .dual import Certificate, Checked, weights_of
 from .problem import Float, LinearProblem
@@ -46,10 +41,6 @@ CAUTION = 1.5
 
 # pull in proportion to the curvature of F in the intercept, as it is estimated: 0.1 takes one epoch more on the generated text, 1 two.
 PULL = 0.4
-
-# Features that one row alone has are left out of the visits where they hold this share of the entries: a copy of the others takes
-# memory, and as long as three epochs save (AG News, 28 % of the entries and 77 % of the features: an epoch takes 0.7 of the time).
-OWN = 0.1
 
 # An estimate that has not fallen by HALVED in so many epochs, of a loss that is smooth or not, ends the ascent.
 HALVED = 0.5
@@ -70,25 +61,6 @@ def steepness(problem: LinearProblem) -> float:
     if not bound:
         return np.inf
     return bound * float(problem.row_squares.mean()) / (problem.regularizer.l2 * problem.n_samples)
-
-
-class Visited(NamedTuple):
-    """The rows as visits read them: X, or X without the features that no other row has."""
-
-    core: _core.Problem
-    scale: Float | None  # squares of what the features are multiplied by
-    features: npt.NDArray[np.int64] | None = None  # those of X that are left
-    alone: Float | None = None  # squares (n_samples,) in the others
-
-
-def visited(problem: LinearProblem, scale: Float | None) -> Visited:
-    """Return the rows to visit: without features of their own where these are many."""
-    found = _core.shared_features(problem.data.matrix.core, scale, least=OWN)
-    if found is None:
-        return Visited(problem.core("float64"), scale)
-    values, indices, indptr, features, alone = found
-    rows = with_matrix(problem.data, _core.CsrMatrix(values, indices, indptr, len(features)))
-    return Visited(rows, None if scale is None else scale[features], features, alone)
 
 
 class CoordinateAscent:
@@ -122,9 +94,7 @@ class CoordinateAscent:
         self.squares = problem.row_squares
         self.rest, self.streak = np.zeros((k, n), dtype=np.uint8), np.zeros((k, n), dtype=np.uint8)
         self.A: Float = np.zeros((k, n))
-        self._rows = visited(problem, self.scale)
-        shared = self._rows.features
-        self._W: Float = np.zeros((k, problem.n_features if shared is None else len(shared)))
+        self._W: Float = np.zeros((k, problem.n_features))
         self.b = problem.raw(x)[1].copy()
         if np.any(x[: problem.n_weights]):
             self._begin_at(x)
@@ -153,8 +123,6 @@ class CoordinateAscent:
         _, A, _ = _core.row_losses(self.core, S, np.zeros(problem.n_outputs), num_threads=problem.num_threads)
         G, _ = _core.combine(self.core, A, num_threads=problem.num_threads)
         G *= -1.0 / problem.regularizer.l2 * (1.0 if self.scale is None else self.scale)
-        if self._rows.features is not None:
-            G = G[:, self._rows.features]
         self.A = np.ascontiguousarray(A.T)
         # As the core keeps them: the weights of two outputs side by side.
         self._W = np.concatenate([G[c : c + 2].T.ravel() for c in range(0, len(G), 2)]).reshape(G.shape)
@@ -176,7 +144,7 @@ class CoordinateAscent:
         problem = self.problem
         problem.count(1.0)
         values, gaps = _core.ascend(
-            self._rows.core,
+            self.core,
             self.A,
             self._W,
             self.b,
@@ -185,8 +153,7 @@ class CoordinateAscent:
             self.squares,
             l2=problem.regularizer.l2,
             pull=self.pull,
-            feature_scale=self._rows.scale,
-            alone=self._rows.alone,
+            feature_scale=self.scale,
             epoch=self.epoch,
             num_threads=problem.num_threads,
         )

@@ -28,7 +28,8 @@ from softmargin.training.standardize import standardization
 from .automatic import METHODS, arithmetic, automatic
 from .blas import one_thread
 from .engine import Engine
-from .problem import Float, LinearProblem, Regularizer, csr_of
+from .own_features import merged
+from .problem import Float, LinearProblem, Regularizer
 from .results import SolveInfo, SolveResult, advice, warn_if_not_converged
 from .run import Limits
 
@@ -69,7 +70,8 @@ def solve(
     Parameters
     ----------
     X : array_like or sparse (n_samples, n_features)
-        Read as it is where :func:`softmargin.loss_and_grad` does; nothing of its size is allocated, unless it is small.
+        Read as it is where :func:`softmargin.loss_and_grad` does; nothing of its size is allocated, unless it is small, or text
+        (see Notes).
     y : array_like (n_samples,) or (n_samples, n_outputs)
         Labels 0..k-1, signs, a distribution over the classes or real targets, as the loss reads them.
     loss : str, default "softmax"
@@ -148,9 +150,9 @@ def solve(
     "interior", which takes such losses and l1 as they are. With "dual"
     a step is an epoch of coordinate ascent, which takes such losses as they are, in float64. The
     certificate is computed in float64 whatever X's dtype, one pass over X each time. Memory beyond X: the metric, a few arrays
-    (n_samples, n_outputs), "interior" some twenty, and 20 pairs of vectors of the size of W; "dual" a copy of the entries of X where a
-    tenth of them or more lie in features that one row alone has, and the weights, twice; Hessians of classes take
-    n_outputs (n_outputs + 1) / 2 numbers a sample.
+    (n_samples, n_outputs), "interior" some twenty, and 20 pairs of vectors of the size of W; Hessians of classes take
+    n_outputs (n_outputs + 1) / 2 numbers a sample. With an l2 penalty alone, the features of CSR that one row alone has are merged
+    into one for the row where they hold a tenth of the entries: methods see fewer features, and X is copied, in float64.
 
     Unlike scikit-learn's solvers, whose tolerances are for gradients in the units of the data, `tol` means the same for every
     scale of X and every loss.
@@ -209,7 +211,7 @@ def solve(
             chosen = automatic(problem)
         x = np.zeros(problem.size)
         if W is not None and W.any():
-            x = problem.from_raw(W.astype(np.float64), np.zeros(k) if b is None else b)
+            x = problem.from_model(W.astype(np.float64), np.zeros(k) if b is None else b)
         elif b is not None:
             x[problem.n_weights :] = b
         engine = Engine(problem, x, chosen, limits, arithmetic(problem, chosen), callback=callback)
@@ -228,8 +230,9 @@ def prepare(
     intercept_penalty: float,
     num_threads: int,
     deadline: float | None,
+    merge: bool = True,
 ) -> LinearProblem:
-    """Return the problem that the solvers work on: its penalty in numbers, its centre and scale."""
+    """Return the problem that the solvers work on: its penalty in numbers, its centre and scale, its features merged where it may."""
     parts = _core.l1_l2(as_spec(penalty))
     if parts is None:
         raise ValueError(
@@ -238,13 +241,20 @@ def prepare(
     l1, l2 = parts
     regularizer = Regularizer(l1, l2, intercept_penalty)
     centred = fit_intercept and intercept_penalty == 0
-    d = data.matrix.n_features
+    mean = scale = own = None
     if standardize:
         mean, scale = standardization(data, centre=fit_intercept, num_threads=num_threads)
-        centre: Float = mean
+    if merge and l1 == 0 and l2 > 0:
+        data, own = merged(data, scale)
+    d = data.matrix.n_features
+    if mean is not None:
+        centre = mean if own is None else own.centre_of_columns(mean)
     else:
-        scale, centre = np.ones(d), sample_mean(data) if centred else np.zeros(d)
-    return LinearProblem(data, regularizer, fit_intercept, centre, scale, num_threads, deadline)
+        centre = sample_mean(data) if centred else np.zeros(d)
+    if own is not None:
+        scale = own.scale_of_columns()
+    scale = np.ones(d) if scale is None else scale
+    return LinearProblem(data, regularizer, fit_intercept, centre, scale, num_threads, deadline, own)
 
 
 def sample_mean(data: Data) -> Float:
@@ -254,8 +264,10 @@ def sample_mean(data: Data) -> Float:
     if n > CENTRE_ROWS:
         index = np.sort(np.random.default_rng(1).choice(n, CENTRE_ROWS, replace=False))
     if data.matrix.layout == "csr":
-        total = csr_of(data)[index].sum(axis=0, dtype=np.float64)
-        mean = np.asarray(total, dtype=np.float64).ravel() / len(index)
+        values, indices, indptr = data.matrix.core.arrays
+        counts = indptr[index + 1] - indptr[index]
+        entries = np.repeat(indptr[index] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+        mean = np.bincount(indices[entries], values[entries], data.matrix.n_features) / len(index)
     else:
         with np.errstate(all="ignore"):
             mean = data.matrix.core.arrays[0][index].mean(axis=0, dtype=np.float64)
@@ -267,7 +279,7 @@ def finish(engine: Engine, start: float) -> SolveResult:
     engine.start = start
     best = engine.run()
     problem = engine.problem
-    W, b = problem.raw(best.x)
+    W, b = problem.model(best.x)
     return SolveResult(
         W=W,
         intercept=b if problem.fit_intercept else None,

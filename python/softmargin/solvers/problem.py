@@ -20,6 +20,8 @@ from scipy.linalg import blas
 from softmargin import _core
 from softmargin.objective import LOSSES, Data, in_dtype
 
+from .own_features import OwnFeatures
+
 Float = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 
@@ -58,6 +60,8 @@ class LinearProblem:
         0 for the default.
     deadline : float or None
         On `time.perf_counter`'s clock.
+    own : OwnFeatures, optional
+        What the features of data's X are of those of the user's.
     """
 
     def __init__(
@@ -69,7 +73,9 @@ class LinearProblem:
         scale: Float,
         num_threads: int,
         deadline: float | None = None,
+        own: OwnFeatures | None = None,
     ) -> None:
+        self.own = own
         self.data, self.regularizer, self.fit_intercept = data, regularizer, fit_intercept
         # An X that is not finite is named by the first pass, which needs a centre that is.
         self.centre, self.num_threads, self.deadline = np.where(np.isfinite(centre), centre, 0.0), num_threads, deadline
@@ -110,6 +116,15 @@ class LinearProblem:
     def from_raw(self, W: Float, b: Float) -> Float:
         """Return x; what W makes of a constant feature goes into c."""
         return self.join(W * self.scale if self.is_scaled else W, b + W @ self.centre)
+
+    def model(self, x: Float) -> tuple[Float, Float]:
+        """Return W and b of the user's X."""
+        W, b = self.raw(x)
+        return W if self.own is None else self.own.features_of(W), b
+
+    def from_model(self, W: Float, b: Float) -> Float:
+        """Return x; of features that were merged, what W makes of the rows."""
+        return self.from_raw(W if self.own is None else self.own.columns_of(W), b)
 
     def penalty(self, x: Float, regularizer: Regularizer | None = None) -> float:
         """Return what F has beside the losses; or would have, with another regularizer."""

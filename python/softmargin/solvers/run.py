@@ -82,7 +82,7 @@ class Run:
         problem = self.problem
 
         def weights() -> tuple[Float, Float | None]:
-            W, b = problem.raw(x())
+            W, b = problem.model(x())
             return W.copy(), b if problem.fit_intercept else None  # not a view of the point at work
 
         answer = self.callback(SolveInfo(**vars(record), weights=weights))

@@ -11,7 +11,7 @@ from ..solvers.problems import load
 # where that means a loss with kinks, its update rule is tried too.
 DROP_IN = tuple({"tol": tol} for tol in (1e-1, 1e-2, 1e-3, 1e-5))
 RULE = tuple({"solver": "SGD", "max_epochs": epochs, "tol": 0, "random_state": 0} for epochs in (2, 5, 15, 50))
-NATIVE = (*RULE, *({"tol": tol} for tol in (1e-2, 1e-4, 1e-6)))
+NATIVE = (*RULE, *({"tol": tol} for tol in (1e-1, 1e-2, 1e-4, 1e-6)))
 
 
 @dataclass(frozen=True)

@@ -29,14 +29,11 @@ from .automatic import METHODS, arithmetic, automatic
 from .blas import one_thread
 from .engine import Engine
 from .own_features import merged
-from .problem import Float, LinearProblem, Regularizer
+from .problem import LinearProblem, Regularizer, sample_mean
 from .results import SolveInfo, SolveResult, advice, warn_if_not_converged
 from .run import Limits
 
 DEFAULT_PENALTY = get("l2")(alpha=1e-4)
-
-# Rows whose mean is the centre of the features.
-CENTRE_ROWS = 2000
 
 
 def solve(
@@ -255,23 +252,6 @@ def prepare(
         scale = own.scale_of_columns()
     scale = np.ones(d) if scale is None else scale
     return LinearProblem(data, regularizer, fit_intercept, centre, scale, num_threads, deadline, own)
-
-
-def sample_mean(data: Data) -> Float:
-    """Return the mean of a sample of rows, where it is finite: any centre serves, one near the mean serves best."""
-    n = data.matrix.n_samples
-    index = np.arange(n)
-    if n > CENTRE_ROWS:
-        index = np.sort(np.random.default_rng(1).choice(n, CENTRE_ROWS, replace=False))
-    if data.matrix.layout == "csr":
-        values, indices, indptr = data.matrix.core.arrays
-        counts = indptr[index + 1] - indptr[index]
-        entries = np.repeat(indptr[index] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-        mean = np.bincount(indices[entries], values[entries], data.matrix.n_features) / len(index)
-    else:
-        with np.errstate(all="ignore"):
-            mean = data.matrix.core.arrays[0][index].mean(axis=0, dtype=np.float64)
-    return np.where(np.isfinite(mean), mean, 0.0)
 
 
 def finish(engine: Engine, start: float) -> SolveResult:

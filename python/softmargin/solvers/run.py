@@ -17,7 +17,7 @@ from .smoothing import Rounds
 class Limits(NamedTuple):
     """When to stop: at a relative gap of `tol`, or of half of what F still is below `above`, after `max_iter` steps at most.
 
-    With `finish` a problem of few unknowns goes on towards rounding; by Newton's method it does anyway.
+    With `finish` a problem of few unknowns goes on towards rounding; by Newton's method it does anyway where `tol` is small.
     """
 
     tol: float

@@ -9,9 +9,9 @@ from ..solvers.problems import load
 
 # What is tried of ours, the last to know F*. The drop-in classes go on to a relative gap of tol^2, LinearClassifier to one of tol;
 # where that means a loss with kinks, its update rule is tried too.
-DROP_IN = tuple({"tol": tol} for tol in (1e-1, 1e-2, 1e-3, 1e-5))
+DROP_IN = tuple({"tol": tol} for tol in (1.0, 0.3, 1e-1, 1e-2, 1e-3, 1e-5))
 RULE = tuple({"solver": "SGD", "max_epochs": epochs, "tol": 0, "random_state": 0} for epochs in (2, 5, 15, 50))
-NATIVE = (*RULE, *({"tol": tol} for tol in (1e-1, 1e-2, 1e-4, 1e-6)))
+NATIVE = (*RULE, *({"tol": tol} for tol in (1e-1, 3e-2, 1e-2, 1e-4, 1e-6)))
 
 
 @dataclass(frozen=True)

@@ -127,14 +127,17 @@ def default(side, budget=None):
 
 
 def time_in_turns(sides, row, budget, rounds):
-    """Let the fits of a row run in turns, as often as the budget allows, and note their seconds."""
+    """Let the fits of a row run in turns, as often as the budget allows, and note their seconds.
+
+    Short ones after one that does not count: as in a search, or in a script that has just made X, when cores do not come from a rest.
+    """
     fits = {name: fit for name, fit in row.items() if fit is not None}
     once = sum(fit["seconds"][0] for fit in fits.values())
     rounds = min(rounds, int(budget / once) - 1 if fits else 0)  # and one to warm up
     if rounds < 1:
         return
     functions = {name: lambda name=name, fit=fit: sides[name].fit(fit["options"]) for name, fit in fits.items()}
-    for name, seconds in interleaved(functions, rounds).items():
+    for name, seconds in interleaved(functions, rounds, warmed=True).items():
         row[name] = fits[name] | {"seconds": [seconds]}
 
 

@@ -1,5 +1,6 @@
 """F and its gradient through every layout of X, type of W, weight, option and number of threads."""
 
+import itertools
 import re
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 import scipy.sparse
 
 import softmargin as sm
-from softmargin import reference
+from softmargin import _core, reference
+from softmargin._validation import read_matrix
 
 SIZES = (1, 2, 63, 64, 65, 257)
 
@@ -247,3 +249,24 @@ def test_adding_a_constant_to_all_scores_changes_nothing():
             np.testing.assert_allclose(a.loss, b.loss, rtol=1e-13)
             np.testing.assert_allclose(a.grad, b.grad, atol=1e-13)
             np.testing.assert_allclose(a.intercept_grad.sum(), 0, atol=1e-15)
+
+
+def test_large_results_are_apart_while_they_live():
+    """Their memory comes back into use once they are gone, and not before."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(4, 50_000)), np.array([0, 1, 2, 0])
+    weights = [rng.normal(size=(3, 50_000)) / 100 for _ in range(3)]  # 1.2 MB each
+    expected = [reference.loss_and_grad(W, X, y).grad for W in weights]
+    for _ in range(3):
+        grads = [sm.loss_and_grad(W, X, y).grad for W in weights]
+        scores = [_core.scores(W, np.zeros(3), read_matrix(X).core) for W in weights]
+        for grad, one, S, W in zip(grads, expected, scores, weights, strict=True):
+            np.testing.assert_allclose(grad, one, rtol=0, atol=1e-12)
+            np.testing.assert_allclose(S, X @ W.T, rtol=0, atol=1e-10)
+        assert not any(np.shares_memory(a, b) for a, b in itertools.combinations(grads, 2))
+        kept = grads[0][1:]  # a view keeps all of it
+        copy = kept.copy()
+        del grads, grad
+        others = [sm.loss_and_grad(W, X, y).grad for W in weights]
+        assert not any(np.shares_memory(kept, other) for other in others)
+        np.testing.assert_array_equal(kept, copy)

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "core/buffer.h"
 #include "core/dispatch.h"
 #include "core/errors.h"
 #include "core/objective.h"
@@ -18,6 +19,22 @@ namespace py = pybind11;
 
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
+
+// An array to write results to, whose elements are not initialised. One of a MB or more has its memory from where
+// buffers have theirs, and gives it back there: the pages of fresh memory take 0.2 to 1 ms a MB, as long as a pass over
+// text.
+template <class T, class Shape = std::initializer_list<int64_t>>
+Array<T> fresh(const Shape& lengths) {
+  const py::array::ShapeContainer shape(lengths.begin(), lengths.end());
+  int64_t size = 1;
+  for (const int64_t length : lengths) size *= length;
+  if (static_cast<std::size_t>(size) * sizeof(T) < kLeastKept) return Array<T>(shape);
+  auto buffer = std::make_unique<Buffer<T>>(size);
+  T* const data = buffer->data();
+  const py::capsule owner(buffer.get(), [](void* memory) { delete static_cast<Buffer<T>*>(memory); });
+  buffer.release();
+  return Array<T>(shape, data, owner);
+}
 
 // X: a view and the arrays behind it.
 struct Matrix {

@@ -83,9 +83,9 @@ py::object merge_features(const Matrix& X, const py::object& feature_scale, doub
     const py::gil_scoped_release released;
     if (static_cast<double>(place_features(X.view, place.data(), signal_poll())) < fewest) return py::none();
   }
-  Array<double> values(most), factor(d);
-  Array<std::int32_t> indices(most);
-  Array<int64_t> indptr(n + 1), column(d);
+  Array<double> values = fresh<double>({most}), factor = fresh<double>({d});
+  Array<std::int32_t> indices = fresh<std::int32_t>({most});
+  Array<int64_t> indptr(n + 1), column = fresh<int64_t>({d});
   const MergedFeatures merged{values.mutable_data(), indices.mutable_data(), indptr.mutable_data(),
                               column.mutable_data(), factor.mutable_data()};
   Columns columns{};

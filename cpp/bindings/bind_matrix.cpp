@@ -1,4 +1,6 @@
 // X: dense and CSR matrices over NumPy arrays, without a copy; the moments of their features.
+#include <pybind11/stl.h>
+
 #include "arrays.h"
 #include "bindings.h"
 #include "core/csr_check.h"
@@ -143,6 +145,7 @@ void bind_matrix(py::module_& m) {
   m.def("DenseMatrix", &dense_matrix, py::arg("array").noconvert());
   m.def("CsrMatrix", &csr_matrix, py::arg("data").noconvert(), py::arg("indices").noconvert(),
         py::arg("indptr").noconvert(), py::arg("n_features"));
+  m.def("empty", &fresh<double, std::vector<int64_t>>, py::arg("shape"));
   m.def("moments", &feature_moments, py::arg("X"), py::arg("sample_weight"), py::arg("num_threads") = 0);
 }
 

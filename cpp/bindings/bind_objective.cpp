@@ -94,7 +94,7 @@ py::tuple loss_and_grad(const ProblemObject& object, const py::object& W_object,
   T* grad_data = nullptr;
   T* intercept_grad_data = nullptr;
   if (gradient) {
-    Array<T> array = out.is_none() ? Array<T>({k, d}) : checked<T>("out", out, {k, d});
+    Array<T> array = out.is_none() ? fresh<T>({k, d}) : checked<T>("out", out, {k, d});
     if (!array.writeable()) throw ValueError("out: expected a writeable array");
     grad_data = array.mutable_data();
     grad = array;
@@ -216,7 +216,7 @@ py::object plain_pass(const PlainPass& pass) {
   if (!W || !y || (with_intercept && !given)) return py::none();
   const Buffer<T> zeros = Buffer<T>::zeros(with_intercept ? 0 : k);
   const bool own = pass.out.is_none();
-  Array<T> grad = own ? Array<T>({k, d}) : py::reinterpret_borrow<Array<T>>(pass.out);
+  Array<T> grad = own ? fresh<T>({k, d}) : py::reinterpret_borrow<Array<T>>(pass.out);
   T* grad_data = own ? grad.mutable_data() : plain_data<T>(pass.out, {k, d});
   if (!grad_data || !grad.writeable() || (grad_data < W + k * d && W < grad_data + k * d)) return py::none();
   py::object intercept_grad = py::none();
@@ -261,7 +261,7 @@ py::object scores(const Matrix& X, const py::object& W_object, const py::object&
       py::len(W_object.attr("shape")) == 2 ? W_object.attr("shape").cast<py::tuple>()[0].cast<int64_t>() : -1;
   const Array<T> W = checked<T>("W", W_object, {k, d});
   const Buffer<T> b = intercept_or_zeros<T>(b_object, k);
-  Array<T> S({n, k});
+  Array<T> S = fresh<T>({n, k});
   const Problem<T> problem{&kernels(), X.view, X.entries_per_row, 0, {}, k};
   T* S_data = S.mutable_data();
   const T* W_data = W.data();

@@ -24,7 +24,7 @@ py::tuple combine(const ProblemObject& object, const py::object& A, int num_thre
     const int64_t k = problem.n_outputs;
     const Array<T> derivatives = rows("A", problem, A);
     problem.derivatives = derivatives.data();
-    Array<T> grad({k, problem.X.n_features});
+    Array<T> grad = fresh<T>({k, problem.X.n_features});
     Array<double> intercept_grad(k);
     T* grad_data = grad.mutable_data();
     double* db = intercept_grad.mutable_data();
@@ -54,7 +54,7 @@ py::object products(const ProblemObject& object, const py::object& A, const py::
     Array<double> scale;
     if (!feature_scale.is_none()) scale = checked<double>("feature_scale", feature_scale, {problem.X.n_features});
     const double* scale_data = feature_scale.is_none() ? nullptr : scale.data();
-    Array<T> S({problem.X.n_samples, problem.n_outputs});
+    Array<T> S = fresh<T>({problem.X.n_samples, problem.n_outputs});
     T* S_data = S.mutable_data();
     {
       const py::gil_scoped_release released;
@@ -73,7 +73,7 @@ py::tuple losses(const ProblemObject& object, const py::object& S, const py::obj
     py::object A = py::none();
     T* A_data = nullptr;
     if (derivatives) {
-      Array<T> array({problem.X.n_samples, k});
+      Array<T> array = fresh<T>({problem.X.n_samples, k});
       A_data = array.mutable_data();
       A = array;
     }

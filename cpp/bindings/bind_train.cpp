@@ -37,7 +37,7 @@ void fill(Trained<T>& trained, const Packing& packing, const py::object& w, cons
 
 template <class T>
 Array<T> unpacked(const Buffer<T>& packed, const Packing& packing, std::vector<int64_t> shape) {
-  Array<T> array(shape);
+  Array<T> array = fresh<T>(shape);
   unpack(packing, packed.data(), array.mutable_data());
   return array;
 }

@@ -16,9 +16,6 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 
-// Smaller blocks are kept by the allocator itself, and the smallest by SmallBlocks.
-constexpr std::size_t kLeastKept = std::size_t{1} << 20;
-
 // What is kept at most in all.
 constexpr std::size_t kMostKept = std::size_t{64} << 20;
 
@@ -72,7 +69,7 @@ struct Block {
 // The blocks, the one given back last in front. The lock is only tried: in a forked child it may stay taken for ever.
 struct Kept {
   std::mutex lock;
-  std::array<Block, 8> blocks;
+  std::array<Block, 16> blocks;
 };
 
 Kept& kept() {

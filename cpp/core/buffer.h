@@ -15,6 +15,9 @@ namespace softmargin {
 void* take_memory(std::size_t bytes);
 void give_back(void* memory, std::size_t bytes);
 
+// Smaller blocks are kept by the allocator itself, and the smallest by each thread.
+inline constexpr std::size_t kLeastKept = std::size_t{1} << 20;
+
 // Elements are uninitialised unless zeros are asked for. T is a plain type.
 template <class T>
 class Buffer {

@@ -157,7 +157,9 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
 
     def _problem(self, X: Matrix, targets: Targets, options: Options) -> Problem:
         shape = (targets.n_outputs, X.n_features)
-        W0, intercept0 = np.zeros(shape, X.weight_dtype), None
+        W0 = intercept0 = None
+        if targets.n_outputs > 1 and targets.y.ndim == 1 and targets.y.max(initial=0) + 1 < targets.n_outputs:
+            W0 = np.zeros(shape, X.weight_dtype)  # the last class is not there
         if options.warm_start and hasattr(self, "coef_"):
             W, b = self._start()
             if W.shape == shape:
@@ -175,6 +177,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
             W0,
             intercept0,
             options.num_threads,
+            targets.n_outputs,
         )
 
     def _recipe(self, problem: Problem, options: Options, *, thorough: bool) -> Recipe:
@@ -190,7 +193,7 @@ class NativeModel(CallbackSupportMixin, LinearEstimator):  # type: ignore[misc]
             return Recipe(rule, options.schedule, size, options.average, seed)
         given = problem.shared()
         del given["W0"], given["intercept0"]
-        from_zero = options.schedule is None and not problem.W0.any()
+        from_zero = options.schedule is None and (problem.W0 is None or not problem.W0.any())
         plan = automatic(
             problem.X,
             problem.y,

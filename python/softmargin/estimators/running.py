@@ -47,13 +47,21 @@ class Problem:
     standardize: bool
     margin: float
     delta: float
-    W0: npt.NDArray[Any]
+    W0: npt.NDArray[Any] | None  # zeros, in as many outputs as y tells of
     intercept0: npt.NDArray[Any] | None
     num_threads: int | None
+    n_outputs: int
 
     def shared(self) -> dict[str, Any]:
         """Return them by name, without X and y."""
-        return {name: value for name, value in vars(self).items() if name not in ("X", "y")}
+        return {name: value for name, value in vars(self).items() if name not in ("X", "y", "n_outputs")}
+
+    def start(self) -> Weights:
+        """Return the weights that a run begins with."""
+        k = self.n_outputs
+        W = np.zeros((k, self.X.n_features), self.X.weight_dtype) if self.W0 is None else self.W0
+        b = np.zeros(k) if self.intercept0 is None else self.intercept0
+        return W, b if self.fit_intercept else None
 
 
 @dataclass(frozen=True)
@@ -186,10 +194,7 @@ def run_exact(problem: Problem, watch: Watch, tol: float, max_epochs: int) -> Ou
 
 def interrupted(problem: Problem, watch: Watch, loss: float = np.nan) -> Outcome:
     """Return the best weights so far, those that the run began with if there are no others."""
-    weights = watch.best_weights
-    if weights is None:
-        b = np.zeros(len(problem.W0)) if problem.intercept0 is None else problem.intercept0
-        weights = problem.W0, b if problem.fit_intercept else None
+    weights = problem.start() if watch.best_weights is None else watch.best_weights
     n = max(len(watch.records), 1)
     records = tuple(watch.records)
     return Outcome(weights, records, n, float(loss), np.nan, "", interrupted=True)

@@ -96,7 +96,8 @@ class CoordinateAscent:
         self.squares = problem.row_squares
         self.rest, self.streak = np.zeros((k, n), dtype=np.uint8), np.zeros((k, n), dtype=np.uint8)
         self.A: Float = np.zeros((k, n))
-        self._W: Float = np.zeros((k, problem.n_features))
+        self._W = _core.empty((k, problem.n_features))
+        self._W[:] = 0
         self.b = problem.raw(x)[1].copy()
         if np.any(x[: problem.n_weights]):
             self._begin_at(x)

@@ -204,7 +204,7 @@ class Certificate:
 
 def weights_of(problem: LinearProblem, G: Float, b: Float) -> Float:
     """Return the x of weights -G / l2, where an l2 penalty is the only one, and of intercepts b (n_outputs,) in units of X."""
-    x = np.empty(problem.size)  # of sparse text 6 MB and more, whose pages take as long as an epoch: written once
+    x = _core.empty((problem.size,))
     V, c = problem.split(x)
     np.multiply(G, -1.0 / problem.regularizer.l2, out=V)
     c[:] = b + (V * problem.inverse_scale if problem.is_scaled else V) @ problem.centre

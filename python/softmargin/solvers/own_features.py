@@ -38,7 +38,7 @@ class OwnFeatures(NamedTuple):
 
     def features_of(self, W: Float) -> Float:
         """Return the weights (n_outputs, n_features) of the features, of those of the columns."""
-        spread = np.empty((len(W), len(self.column)))
+        spread = _core.empty((len(W), len(self.column)))
         for w, out in zip(W, spread, strict=True):
             np.take(w, self.column, out=out, mode="clip")  # no column is out of bounds: this is the mode without a copy
             out *= self.factor

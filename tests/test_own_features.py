@@ -11,7 +11,9 @@ from softmargin import _core
 from softmargin._validation import read_matrix
 from softmargin.objective import read_data
 from softmargin.solvers import own_features
+from softmargin.solvers.chain import Chain
 from softmargin.solvers.own_features import merged
+from softmargin.solvers.run import Limits
 
 LOSSES = sm.losses.names()
 METHODS = ("diagonal", "gram", "newton", "interior", "rows", "dual")
@@ -208,6 +210,20 @@ def test_a_path_and_a_certificate_of_such_rows(monkeypatch):
     certified = sm.certify((W, np.zeros(3)), X, y, loss="logistic", penalty=sm.L2(0.05))
     F = sm.loss_and_grad(W, X, y, intercept=np.zeros(3), loss="logistic", penalty=sm.L2(0.05)).loss
     assert certified.loss == pytest.approx(F, rel=1e-13)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_problems_in_turn_with_and_without_l1_share_no_gram_matrix(first):
+    """Only those without it see fewer features."""
+    rng = np.random.default_rng(8)
+    own = scipy.sparse.kron(scipy.sparse.eye_array(300), rng.normal(size=(1, 5)))
+    X = scipy.sparse.hstack([scipy.sparse.random_array((300, 300), density=0.1, rng=rng), own], format="csr")
+    data = read_data(X, np.arange(300) % 3, "softmax", dtype=np.dtype(np.float64))
+    chain = Chain(Limits(1e-6, 500), method="gram")
+    penalties = (sm.L2(0.01), sm.ElasticNet(0.01, l1_ratio=0.5))
+    for penalty in (penalties[first], penalties[1 - first], penalties[first]):
+        alone = sm.solve(X, np.arange(300) % 3, penalty=penalty, tol=1e-6)
+        assert chain.solve(data, penalty).loss == pytest.approx(alone.loss, rel=2e-6)
 
 
 def test_an_x_that_is_not_finite_is_named_as_it_is():

@@ -44,6 +44,7 @@ class Chain:
         self.limits, self.method, self.last = limits, method, last
         self.fit_intercept, self.standardize, self.num_threads = fit_intercept, standardize, num_threads
         self.grams: list[Array] | None = None
+        self._columns: tuple[bool, int] | None = None  # which the Gram matrices are of
 
     def solve(
         self,
@@ -68,6 +69,9 @@ class Chain:
             if self.last is not None:
                 b = self.last.intercept
                 x = problem.from_model(self.last.W, np.zeros(problem.n_outputs) if b is None else b)
+            columns = problem.own is None, problem.n_features  # with l1 no features are merged
+            if columns != self._columns:
+                self.grams, self._columns = None, columns
             method = automatic(problem) if self.method == "auto" else self.method
             engine = Engine(problem, x, method, self.limits, arithmetic(problem, method), self.grams, callback)
             result = finish(engine, start)

@@ -136,7 +136,8 @@ class LinearClassifier(ClassTargets, NativeModel, LinearClassifierBase):
     Notes
     -----
     Row-major float32, float64, float16, uint8 and CSR are read where they lie, without a copy. The exact solver takes the memory of
-    a matrix (n_features, n_features) for up to 5000 features. Ctrl-C leaves the best weights so far in the estimator, fitted.
+    a matrix (n_features, n_features) for up to 5000 features, and of a copy of sparse X where a tenth of its entries or more lie in
+    features that one row alone has, as in text. Ctrl-C leaves the best weights so far in the estimator, fitted.
 
     Unlike scikit-learn's SGDClassifier, alpha does not set the learning rate, and sparse data gets no other intercept.
 

@@ -146,9 +146,8 @@ class Watch:
 def run_exact(problem: Problem, watch: Watch, tol: float, max_epochs: int) -> Outcome:
     """Solve, certified."""
     latest: SolveInfo | None = None
-    checked: SolveInfo | None = (
-        None  # the best of those that had their certificate; its weights are made if they are asked for
-    )
+    # The best of those that had their certificate: weights are made only where they are asked for.
+    checked: SolveInfo | None = None
 
     def follow(info: SolveInfo) -> bool:
         nonlocal latest, checked

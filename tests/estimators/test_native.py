@@ -5,10 +5,12 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse
+import sklearn
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -150,6 +152,34 @@ def test_in_a_pipeline_a_search_and_a_calibration(digits):
     np.testing.assert_array_equal(search.best_estimator_[-1].coef_, alone[-1].coef_)
     calibrated = CalibratedClassifierCV(LinearClassifier("squared_hinge", alpha=0.1), cv=2).fit(X, y)
     np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1, rtol=1e-12)
+
+
+def test_sample_weights_are_routed(digits):
+    """As scikit-learn routes metadata: to the fits of a search in a pipeline, where they are asked for, and refused where nothing is said."""
+    X, y = digits
+    weight = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = LinearClassifier(alpha=0.01, tol=1e-10).set_fit_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        accuracy = get_scorer("accuracy").set_score_request(sample_weight=True)
+        search = GridSearchCV(make_pipeline(scaler, model), {"linearclassifier__alpha": [0.1]}, cv=2, scoring=accuracy)
+        routed = search.fit(X, y, sample_weight=weight).best_estimator_[-1]
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            make_pipeline(scaler, LinearClassifier()).fit(X, y, sample_weight=weight)
+    Z = StandardScaler().fit_transform(X)
+    alone = LinearClassifier(alpha=0.1, tol=1e-10).fit(Z, y, sample_weight=weight)
+    np.testing.assert_array_equal(routed.coef_, alone.coef_)
+    assert not np.allclose(alone.coef_, LinearClassifier(alpha=0.1, tol=1e-10).fit(Z, y).coef_)
+
+
+def test_tables_of_a_transformer_have_their_names(digits):
+    """What set_output("pandas") makes in a pipeline is read with its columns' names."""
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    X, y = digits
+    model = make_pipeline(StandardScaler(), LinearClassifier(alpha=0.1)).set_output(transform="pandas").fit(X, y)
+    assert model[-1].feature_names_in_.tolist() == [f"x{j}" for j in range(64)]
+    plain = make_pipeline(StandardScaler(), LinearClassifier(alpha=0.1)).fit(X, y)
+    np.testing.assert_array_equal(model[-1].coef_, plain[-1].coef_)
 
 
 def test_a_copy_that_was_pickled_predicts_the_same_bits(digits):

@@ -174,10 +174,8 @@ class CoordinateAscent:
         if not problem.fit_intercept:
             return 0.0
         penalty, r = problem.regularizer.intercept, self.mean()
-        if self._free:
-            cost = (
-                0.5 * float(r @ r) * self.yielding * problem.n_samples
-            )  # to move the mean into one variable of each output
+        if self._free:  # the mean is moved into one variable of each output
+            cost = 0.5 * float(r @ r) * self.yielding * problem.n_samples
         else:
             left = r + penalty * self.b
             cost = float(left @ left) / (2 * penalty)

@@ -37,8 +37,8 @@ FINISHED = 1e-13
 # A point of a larger gap, where an interior-point method has ended, is no better to go on from than its own start.
 NO_START = 1e-2
 
-# A step of Newton's method from a relative gap above this one is taken for whoever asks for the other: it gains more digits than all
-# before, and takes a sixth of the time.
+# A step of Newton's method from a relative gap above the first is taken where the tolerance is at most the second: it gains more digits
+# than all before, and takes a sixth of the time.
 NEARLY_ROUNDING, CLOSE = 1e-13, 1e-6
 
 # Rounds of a loss that is not smooth in which no step helped and the gap did not fall, before it is given up.
